@@ -1,74 +1,100 @@
 """Where the platform runs and with what: the only reader of the environment.
 
-Belongs here: every `C360_*`, `KLAVIYO_*` and `ZENDESK_*` variable, its default per environment and its
-validation. Does not belong here: anything that connects, and any secret in clear text outside `SecretStr`.
+Belongs here: every variable of `.env.example`, its default per environment and its validation. Does not
+belong here: anything that connects, and any secret in clear text outside `SecretStr`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SANDBOX_PORT = 8377
 SANDBOX_KEY = "pk_demo_local"
+SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 
-Environment = Literal["local", "production"]
+Environment = Literal["local", "embedded", "production"]
 Engine = Literal["duckdb", "bigquery"]
+T = TypeVar("T")
+
+# No fallback: a name that is not here raises, so that a typo never turns production into local.
+ENGINES: Mapping[Environment, Engine] = {"local": "duckdb", "embedded": "duckdb", "production": "bigquery"}
+KLAVIYO_URLS: Mapping[Environment, str] = {
+    "local": SANDBOX_URL,
+    "embedded": "https://a.klaviyo.com",
+    "production": "https://a.klaviyo.com",
+}
 
 
 class SettingsError(ValueError):
-    """The environment cannot be used as it is; the message says which variable and what to do."""
+    """The environment cannot be used as it is; the message names the variable and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the platform needs to know about its surroundings.
 
-    Paths are absolute. `klaviyo_base_url` and `zendesk_base_url` have no trailing slash.
+    Paths are absolute; base URLs have no trailing slash; secrets never show in a repr.
     """
 
     environment: Environment
-    home: Path
     engine: Engine
+    home: Path
     warehouse_path: Path
+    dbt_project_dir: Path
     klaviyo_base_url: str
     klaviyo_api_key: SecretStr | None
     zendesk_base_url: str | None
-    zendesk_email: str | None
+    zendesk_email: SecretStr | None
     zendesk_api_token: SecretStr | None
-    dbt_project_dir: Path
     as_of: date | None = None
     bigquery_project: str | None = None
     bigquery_location: str = "EU"
-    reference_data: Path | None = field(default=None)
 
     @property
     def dagster_home(self) -> Path:
+        """Dagster's instance: runs, event log, schedules."""
         return self.home / "dagster"
 
     @property
     def dlt_home(self) -> Path:
+        """Working files of the dlt pipelines; never authoritative."""
         return self.home / "dlt"
 
     @property
+    def dbt_home(self) -> Path:
+        """Target and log directories of dbt invocations."""
+        return self.home / "dbt"
+
+    @property
     def sandbox_path(self) -> Path:
+        """The sandbox's state, one SQLite file."""
         return self.home / "sandbox.sqlite"
 
-    def klaviyo_key(self) -> str:
-        """The private key, or a `SettingsError` that says how to get one."""
-        if self.klaviyo_api_key is None or not self.klaviyo_api_key.get_secret_value():
-            raise SettingsError(
-                "KLAVIYO_API_KEY is not set: create a private key in Klaviyo (Settings > API keys) "
-                "and put it into the environment or .env"
-            )
-        return self.klaviyo_api_key.get_secret_value()
+    def klaviyo_key(self) -> SecretStr:
+        """Klaviyo's private key, or a `SettingsError` that says how to get one."""
+        return _present(
+            self.klaviyo_api_key,
+            "KLAVIYO_API_KEY",
+            "create a private key in Klaviyo (Settings > API keys) and put it into the environment or .env",
+        )
+
+    def zendesk_access(self) -> tuple[str, SecretStr, SecretStr]:
+        """Zendesk's base URL, e-mail and API token, or a `SettingsError` naming what is missing."""
+        hint = "see .env.example for the three ZENDESK_* variables"
+        return (
+            _present(self.zendesk_base_url, "ZENDESK_BASE_URL", hint),
+            _present(self.zendesk_email, "ZENDESK_EMAIL", hint),
+            _present(self.zendesk_api_token, "ZENDESK_API_TOKEN", hint),
+        )
 
     def pointed_at(self, sandbox_url: str) -> Settings:
         """The same settings with Klaviyo and Zendesk at a sandbox."""
@@ -77,6 +103,116 @@ class Settings:
             klaviyo_base_url=sandbox_url,
             klaviyo_api_key=SecretStr(SANDBOX_KEY),
             zendesk_base_url=sandbox_url,
-            zendesk_email="agent@sandbox.example",
+            zendesk_email=SecretStr("agent@sandbox.example"),
             zendesk_api_token=SecretStr("demo"),
         )
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables that make a child process load these same settings."""
+        optional = {
+            "KLAVIYO_API_KEY": self.klaviyo_api_key,
+            "ZENDESK_BASE_URL": self.zendesk_base_url,
+            "ZENDESK_EMAIL": self.zendesk_email,
+            "ZENDESK_API_TOKEN": self.zendesk_api_token,
+            "C360_AS_OF": self.as_of.isoformat() if self.as_of else None,
+            "C360_BIGQUERY_PROJECT": self.bigquery_project,
+        }
+        present = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in optional.items()
+            if value is not None
+        }
+        return present | {
+            "C360_ENV": self.environment,
+            "C360_HOME": str(self.home),
+            "C360_WAREHOUSE_PATH": str(self.warehouse_path),
+            "C360_DBT_PROJECT_DIR": str(self.dbt_project_dir),
+            "C360_BIGQUERY_LOCATION": self.bigquery_location,
+            "KLAVIYO_BASE_URL": self.klaviyo_base_url,
+        }
+
+
+def load_settings(environ: Mapping[str, str] | None = None, *, home: Path | str | None = None) -> Settings:
+    """Read and validate the environment (and `.env` in the working directory, which never overrides it).
+
+    `home` wins over `C360_HOME`. Raises `SettingsError` with one line that names the variable.
+    """
+    if environ is None:
+        from dotenv import dotenv_values
+
+        from_file = {k: v for k, v in dotenv_values(Path.cwd() / ".env").items() if v}
+        environ = from_file | dict(os.environ)
+    environment = _environment(environ.get("C360_ENV") or "local")
+    base = Path(home or environ.get("C360_HOME") or ".c360").expanduser().resolve()
+    local = environment == "local"
+    return Settings(
+        environment=environment,
+        engine=ENGINES[environment],
+        home=base,
+        warehouse_path=_absolute(environ, "C360_WAREHOUSE_PATH") or base / "warehouse.duckdb",
+        dbt_project_dir=_absolute(environ, "C360_DBT_PROJECT_DIR") or PROJECT_ROOT / "dbt_project",
+        klaviyo_base_url=_url(environ, "KLAVIYO_BASE_URL") or KLAVIYO_URLS[environment],
+        klaviyo_api_key=_secret(environ, "KLAVIYO_API_KEY") or (SecretStr(SANDBOX_KEY) if local else None),
+        zendesk_base_url=_url(environ, "ZENDESK_BASE_URL") or (SANDBOX_URL if local else None),
+        zendesk_email=_secret(environ, "ZENDESK_EMAIL")
+        or (SecretStr("agent@sandbox.example") if local else None),
+        zendesk_api_token=_secret(environ, "ZENDESK_API_TOKEN") or (SecretStr("demo") if local else None),
+        as_of=_day(environ, "C360_AS_OF"),
+        bigquery_project=environ.get("C360_BIGQUERY_PROJECT") or None,
+        bigquery_location=environ.get("C360_BIGQUERY_LOCATION") or "EU",
+    )
+
+
+def _environment(name: str) -> Environment:
+    for known in get_args(Environment):
+        if name == known:
+            return known
+    raise SettingsError(f"C360_ENV={name!r} is unknown: use one of {', '.join(get_args(Environment))}")
+
+
+def _absolute(environ: Mapping[str, str], variable: str) -> Path | None:
+    """A relative path would mean another file to dbt (its own directory) than to dlt (the caller's)."""
+    value = environ.get(variable)
+    if not value:
+        return None
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise SettingsError(
+            f"{variable}={value!r} is a relative path: give an absolute one, {path.resolve()}?"
+        )
+    return path
+
+
+def _url(environ: Mapping[str, str], variable: str) -> str | None:
+    value = environ.get(variable)
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(
+            f"{variable} is not a web address: it must begin with https:// (or http:// locally)"
+        )
+    if parts.username or parts.password:
+        raise SettingsError(f"{variable} holds a password: put it into its own variable, see .env.example")
+    return value.rstrip("/")
+
+
+def _day(environ: Mapping[str, str], variable: str) -> date | None:
+    value = environ.get(variable)
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(f"{variable}={value!r} is not a day: write it as 2026-06-30") from None
+
+
+def _secret(environ: Mapping[str, str], variable: str) -> SecretStr | None:
+    value = environ.get(variable)
+    return SecretStr(value.strip()) if value and value.strip() else None
+
+
+def _present(value: T | None, variable: str, hint: str) -> T:
+    if value is None:
+        raise SettingsError(f"{variable} is not set: {hint}")
+    return value
