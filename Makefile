@@ -1,0 +1,50 @@
+# Every target sets up .venv by itself. `make help` lists them.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+HOME_DIR ?= .c360
+CUSTOMERS ?= 2000
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test dev check format bench clean lock
+
+help:  ## Explain the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready  ## Create .venv with the locked versions (all other targets do this by themselves)
+
+.venv/.ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: .venv/.ready  ## The whole loop on a synthetic shop: sandbox, ingest, models, pushes, read-back (CUSTOMERS=2000)
+	$(BIN)/c360 demo --customers $(CUSTOMERS) --home $(HOME_DIR)
+
+test: .venv/.ready  ## Run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
+	$(BIN)/c360 dev --home $(HOME_DIR)
+
+check: .venv/.ready  ## Lint, format check and types over all Python
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.ready  ## Format all Python
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.ready  ## Print what the platform costs, as ratios to a floor measured in the same run
+	$(BIN)/c360 bench
+
+clean:  ## Remove what builds and runs left behind (not .venv, not the home)
+	rm -rf dbt_project/target dbt_project/logs logs .pytest_cache .hypothesis .mypy_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+lock: .venv/.ready  ## Resolve pyproject.toml anew into requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
+		--no-header --annotation-style line --upgrade --output-file requirements.lock
