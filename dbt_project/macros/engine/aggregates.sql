@@ -1,0 +1,45 @@
+{# Aggregates. default__ is DuckDB. #}
+
+{#- Value of v in the row with the greatest k; ties are arbitrary, so make k unique. -#}
+{% macro x_max_by(v, k) %}{{ return(adapter.dispatch('x_max_by')(v, k)) }}{% endmacro %}
+{% macro default__x_max_by(v, k) %}arg_max({{ v }}, {{ k }}){% endmacro %}
+{% macro bigquery__x_max_by(v, k) %}any_value({{ v }} having max {{ k }}){% endmacro %}
+
+{#- Value of v in the row with the smallest k; ties are arbitrary, so make k unique. -#}
+{% macro x_min_by(v, k) %}{{ return(adapter.dispatch('x_min_by')(v, k)) }}{% endmacro %}
+{% macro default__x_min_by(v, k) %}arg_min({{ v }}, {{ k }}){% endmacro %}
+{% macro bigquery__x_min_by(v, k) %}any_value({{ v }} having min {{ k }}){% endmacro %}
+
+{#- Rows for which a condition holds. -#}
+{% macro x_count_if(condition) %}{{ return(adapter.dispatch('x_count_if')(condition)) }}{% endmacro %}
+{% macro default__x_count_if(condition) %}count_if({{ condition }}){% endmacro %}
+{% macro bigquery__x_count_if(condition) %}countif({{ condition }}){% endmacro %}
+
+{#- True when a condition holds for any row; null over no rows. -#}
+{% macro x_any(condition) %}{{ return(adapter.dispatch('x_any')(condition)) }}{% endmacro %}
+{% macro default__x_any(condition) %}bool_or({{ condition }}){% endmacro %}
+{% macro bigquery__x_any(condition) %}logical_or({{ condition }}){% endmacro %}
+
+{#- Exact percentile, in two steps: x_values() in the grouping query, x_pct() over that column one
+    level up. -#}
+{% macro x_values(x) %}{{ return(adapter.dispatch('x_values')(x)) }}{% endmacro %}
+{% macro default__x_values(x) %}list(cast({{ x }} as double)) filter (where {{ x }} is not null){% endmacro %}
+{% macro bigquery__x_values(x) %}array_agg(cast({{ x }} as float64) ignore nulls){% endmacro %}
+
+{#- Percentile p (0 to 1), interpolated, of an array made by x_values(). -#}
+{% macro x_pct(arr, p) %}{{ return(adapter.dispatch('x_pct')(arr, p)) }}{% endmacro %}
+{% macro default__x_pct(arr, p) %}list_aggregate({{ arr }}, 'quantile_cont', {{ p }}){% endmacro %}
+{% macro bigquery__x_pct(arr, p) -%}
+    (select percentile_cont(v, {{ p }}) over () from unnest({{ arr }}) as v limit 1)
+{%- endmacro %}
+
+{#- Distinct non-null texts, sorted, joined by a separator; null over no rows. -#}
+{% macro x_distinct_text(x, separator=', ') %}
+    {{- return(adapter.dispatch('x_distinct_text')(x, separator)) -}}
+{% endmacro %}
+{% macro default__x_distinct_text(x, separator) -%}
+    string_agg(distinct {{ x }}, '{{ separator }}' order by {{ x }})
+{%- endmacro %}
+{% macro bigquery__x_distinct_text(x, separator) -%}
+    string_agg(distinct {{ x }}, '{{ separator }}' order by {{ x }})
+{%- endmacro %}

@@ -1,0 +1,14 @@
+{# JSON text. default__ is DuckDB. #}
+
+{#- Scalar at a path such as '$.a.b' as text; null for objects, arrays and text that is no JSON. -#}
+{% macro x_json(col, path) %}{{ return(adapter.dispatch('x_json')(col, path)) }}{% endmacro %}
+{% macro default__x_json(col, path) -%}
+    case when try(json_type({{ col }}, '{{ path }}')) not in ('OBJECT', 'ARRAY')
+        then json_extract_string({{ col }}, '{{ path }}') end
+{%- endmacro %}
+{% macro bigquery__x_json(col, path) %}json_value({{ col }}, '{{ path }}'){% endmacro %}
+
+{#- Number of elements of the JSON array; zero for null and for anything else. -#}
+{% macro x_json_length(col) %}{{ return(adapter.dispatch('x_json_length')(col)) }}{% endmacro %}
+{% macro default__x_json_length(col) %}coalesce(try(json_array_length({{ col }})), 0){% endmacro %}
+{% macro bigquery__x_json_length(col) %}coalesce(array_length(json_query_array({{ col }})), 0){% endmacro %}

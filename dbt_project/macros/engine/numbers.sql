@@ -1,0 +1,60 @@
+{# Numbers. default__ is DuckDB. #}
+
+{#- Any number as money, rounded half away from zero to two decimals. -#}
+{% macro to_money(x) %}{{ return(adapter.dispatch('to_money')(x)) }}{% endmacro %}
+{% macro default__to_money(x) %}cast({{ x }} as {{ type_money() }}){% endmacro %}
+{% macro bigquery__to_money(x) %}round(cast({{ x }} as numeric), 2){% endmacro %}
+
+{#- Whole minor units (cents) as money, exact. -#}
+{% macro cents(x) %}{{ return(adapter.dispatch('cents')(x)) }}{% endmacro %}
+{% macro default__cents(x) %}try_cast({{ x }} as decimal(15, 0)) * 0.01{% endmacro %}
+{% macro bigquery__cents(x) %}cast({{ x }} as numeric) / 100{% endmacro %}
+
+{#- Money from text: '2,329.86' and '2.329,86' give 2329.86; null for what is no amount, such as
+    '284.36a' or '39.38.0'. A comma followed by one or two last digits is the decimal sign. -#}
+{% macro money(x) %}
+    {%- set text = 'trim(' ~ x ~ ')' -%}
+    {%- set amount -%}
+        case
+            when {{ text }} like '%,_' or {{ text }} like '%,__'
+                then replace(replace({{ text }}, '.', ''), ',', '.')
+            else replace({{ text }}, ',', '')
+        end
+    {%- endset -%}
+    {{- return(adapter.dispatch('text_to_money')(amount)) -}}
+{% endmacro %}
+{% macro default__text_to_money(text) %}try_cast({{ text }} as {{ type_money() }}){% endmacro %}
+{% macro bigquery__text_to_money(text) %}round(safe_cast({{ text }} as numeric), 2){% endmacro %}
+
+{#- a / b as float; null when b is zero. -#}
+{% macro x_safe_divide(a, b) %}{{ return(adapter.dispatch('x_safe_divide')(a, b)) }}{% endmacro %}
+{% macro default__x_safe_divide(a, b) %}(cast({{ a }} as double) / nullif({{ b }}, 0)){% endmacro %}
+{% macro bigquery__x_safe_divide(a, b) %}safe_divide(cast({{ a }} as float64), {{ b }}){% endmacro %}
+
+{#- Integer quotient, towards zero. -#}
+{% macro x_int_div(a, b) %}{{ return(adapter.dispatch('x_int_div')(a, b)) }}{% endmacro %}
+{% macro default__x_int_div(a, b) %}cast(trunc(({{ a }}) / ({{ b }})) as bigint){% endmacro %}
+{% macro bigquery__x_int_div(a, b) %}div(({{ a }}), ({{ b }})){% endmacro %}
+
+{#- Number to integer, half away from zero. -#}
+{% macro x_to_int(x) %}{{ return(adapter.dispatch('x_to_int')(x)) }}{% endmacro %}
+{% macro default__x_to_int(x) %}cast(round({{ x }}) as bigint){% endmacro %}
+{% macro bigquery__x_to_int(x) %}cast(round({{ x }}) as int64){% endmacro %}
+
+{#- Text to integer; null for anything but an integer. -#}
+{% macro x_parse_int(text) %}{{ return(adapter.dispatch('x_parse_int')(text)) }}{% endmacro %}
+{% macro default__x_parse_int(text) -%}
+    case when {{ text }} not like '%.%' and lower({{ text }}) not like '%e%'
+        then try_cast({{ text }} as bigint) end
+{%- endmacro %}
+{% macro bigquery__x_parse_int(text) %}safe_cast({{ text }} as int64){% endmacro %}
+
+{#- The greater of two values; null when either is null (DuckDB's greatest() skips nulls). -#}
+{% macro x_greatest(a, b) -%}
+    case when {{ a }} is null or {{ b }} is null then null else greatest({{ a }}, {{ b }}) end
+{%- endmacro %}
+
+{#- The smaller of two values; null when either is null. -#}
+{% macro x_least(a, b) -%}
+    case when {{ a }} is null or {{ b }} is null then null else least({{ a }}, {{ b }}) end
+{%- endmacro %}

@@ -1,0 +1,39 @@
+{# Text, regular expressions, arrays. default__ is DuckDB. #}
+
+{#- Text between two separators, counted from 1; null when there is none. -#}
+{% macro x_split_part(text, separator, n) %}
+    {{- return(adapter.dispatch('x_split_part')(text, separator, n)) -}}
+{% endmacro %}
+{% macro default__x_split_part(text, separator, n) -%}
+    nullif(split_part({{ text }}, '{{ separator }}', {{ n }}), '')
+{%- endmacro %}
+{% macro bigquery__x_split_part(text, separator, n) -%}
+    nullif(split({{ text }}, '{{ separator }}')[safe_offset({{ n - 1 }})], '')
+{%- endmacro %}
+
+{#- First group of a regular expression (RE2); null when it does not match. -#}
+{% macro x_regex_group(text, re) %}{{ return(adapter.dispatch('x_regex_group')(text, re)) }}{% endmacro %}
+{% macro default__x_regex_group(text, re) %}nullif(regexp_extract({{ text }}, '{{ re }}', 1), ''){% endmacro %}
+{% macro bigquery__x_regex_group(text, re) %}nullif(regexp_extract({{ text }}, r'{{ re }}'), ''){% endmacro %}
+
+{#- True when a regular expression (RE2) matches somewhere. -#}
+{% macro x_regex_has(text, re) %}{{ return(adapter.dispatch('x_regex_has')(text, re)) }}{% endmacro %}
+{% macro default__x_regex_has(text, re) %}regexp_matches({{ text }}, '{{ re }}'){% endmacro %}
+{% macro bigquery__x_regex_has(text, re) %}regexp_contains({{ text }}, r'{{ re }}'){% endmacro %}
+
+{#- Array of the parts of a text. -#}
+{% macro x_split(text, separator) %}{{ return(adapter.dispatch('x_split')(text, separator)) }}{% endmacro %}
+{% macro default__x_split(text, separator) %}string_split({{ text }}, '{{ separator }}'){% endmacro %}
+{% macro bigquery__x_split(text, separator) %}split({{ text }}, '{{ separator }}'){% endmacro %}
+
+{#- One row per element, used as: from t cross join {{ x_unnest('arr', 'x') }}. -#}
+{% macro x_unnest(arr, name) %}{{ return(adapter.dispatch('x_unnest')(arr, name)) }}{% endmacro %}
+{% macro default__x_unnest(arr, name) -%}
+    (select unnest({{ arr }}) as {{ name }}) as {{ name }}_rows
+{%- endmacro %}
+{% macro bigquery__x_unnest(arr, name) %}unnest({{ arr }}) as {{ name }}{% endmacro %}
+
+{#- Lower-case hex MD5 of a text; the same on both engines, so ids made of it are portable. -#}
+{% macro x_md5(text) %}{{ return(adapter.dispatch('x_md5')(text)) }}{% endmacro %}
+{% macro default__x_md5(text) %}md5({{ text }}){% endmacro %}
+{% macro bigquery__x_md5(text) %}to_hex(md5({{ text }})){% endmacro %}
