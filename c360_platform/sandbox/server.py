@@ -1,0 +1,154 @@
+"""Running the sandbox: in a thread for tests and commands, or in the foreground for people.
+
+Belongs here: ports, threads, starting and stopping. Does not belong here: what is served.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from c360_platform.sandbox.app import create_app
+from c360_platform.sandbox.clock import Clock
+from c360_platform.sandbox.klaviyo.imports import work_off_jobs
+from c360_platform.sandbox.limits import Limits
+from c360_platform.sandbox.store import Store
+from c360_platform.sandbox.traffic import Traffic
+
+_START_SECONDS: Final = 15.0
+
+
+class SandboxError(RuntimeError):
+    """The sandbox cannot run; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox: `url` serves Klaviyo and Zendesk, the rest is its inside for tests."""
+
+    url: str
+    store: Store
+    clock: Clock
+    limits: Limits
+    traffic: Traffic
+
+    def calls(self) -> dict[str, int]:
+        """Requests by `METHOD /path/template` since the start."""
+        return self.traffic.calls()
+
+    def settle(self) -> None:
+        """Finish every accepted import job now, however long its delay."""
+        work_off_jobs(self.store, self.clock, everything=True)
+
+
+@contextmanager
+def running_sandbox(
+    path: Path, *, clock: Clock | None = None, limits: bool = True, port: int = 0
+) -> Iterator[Sandbox]:
+    """Serve the state in the SQLite file `path` from a thread until the block ends.
+
+    `port` 0 takes a free one. Raises `SandboxError` when the port is in use, `StoreError` when the file
+    cannot be opened.
+    """
+    listener = _listen("127.0.0.1", port)
+    store: Store | None = None
+    try:
+        store = Store(path)
+        sandbox_clock = clock or Clock(store)
+        sandbox_limits = Limits(sandbox_clock, enabled=limits)
+        app = create_app(store, sandbox_clock, sandbox_limits)
+        server = _server(app)
+        thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
+        thread.start()
+        try:
+            _await_start(server, thread)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield Sandbox(url, store, sandbox_clock, sandbox_limits, app.state.traffic)
+        finally:
+            server.should_exit = True
+            thread.join()
+    finally:
+        listener.close()
+        if store is not None:
+            store.close()
+
+
+def serve(path: Path, port: int, host: str = "127.0.0.1") -> None:
+    """Serve in the foreground until interrupted; prints how to point clients at it.
+
+    Raises `SandboxError` when the port is in use, `StoreError` when the file cannot be opened.
+    """
+    listener = _listen(host, port)
+    try:
+        store = Store(path)
+        try:
+            clock = Clock(store)
+            app = create_app(store, clock, Limits(clock))
+            sys.stdout.write(_greeting(f"http://{host}:{listener.getsockname()[1]}", path))
+            sys.stdout.flush()
+            _server(app).run([listener])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            store.close()
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SandboxError(
+            f"cannot listen on {host}:{port}: {reason}; stop what uses the port or choose another with --port"
+        ) from None
+    return listener
+
+
+def _server(app: object) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        backlog=128,
+    )
+    return uvicorn.Server(config)
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise SandboxError("the sandbox did not start; run `c360 sandbox` to see why")
+        time.sleep(0.005)
+
+
+def _greeting(url: str, path: Path) -> str:
+    return f"""\
+Sandbox at {url} (state: {path}); Ctrl-C stops it, nothing is lost.
+
+  Klaviyo, Python:  KlaviyoAPI("pk_demo_local", test_host="{url}")
+  Klaviyo, curl:    curl -g -H 'Authorization: Klaviyo-API-Key pk_demo_local' -H 'revision: 2026-10-15' \\
+                      '{url}/api/profiles?page[size]=5'
+  Zendesk, curl:    curl -u 'agent@sandbox.example/token:demo' \\
+                      '{url}/api/v2/incremental/tickets/cursor.json?start_time=0'
+  State and calls:  curl {url}/sandbox/state ; curl {url}/sandbox/calls
+"""
