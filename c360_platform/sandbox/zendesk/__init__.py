@@ -1,0 +1,45 @@
+"""Zendesk's reading side as the platform and other clients use it, under `/api/v2`.
+
+Belongs here: exports, lists, their pages, limits and errors, in Zendesk's documented form. Does not belong
+here: writing tickets (the world generator and tests write the store), the server, and any dlt code.
+
+Sources of the rules: Zendesk developer documentation, "Incremental Exports", "Pagination", "Rate Limits",
+"Satisfaction Ratings", "Ticket Metrics", "Ticket Metric Events", "CSAT Survey Responses", "Ticket Fields".
+What the documentation leaves open is marked as assumed where it is decided.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from c360_platform.sandbox.zendesk import (
+    organizations,
+    satisfaction_ratings,
+    survey_responses,
+    ticket_events,
+    ticket_fields,
+    ticket_metric_events,
+    ticket_metrics,
+    tickets,
+    users,
+)
+
+_RESOURCES = (
+    tickets,
+    users,
+    organizations,
+    ticket_events,
+    ticket_metric_events,
+    ticket_metrics,
+    ticket_fields,
+    satisfaction_ratings,
+    survey_responses,
+)
+
+
+def routes() -> list[Route]:
+    """Every Zendesk route, each path with and without `.json`.
+
+    Handlers read `request.app.state.store`, `.clock` and `.limits`.
+    """
+    return [route for resource in _RESOURCES for route in resource.routes()]

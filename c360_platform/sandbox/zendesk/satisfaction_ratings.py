@@ -1,0 +1,44 @@
+"""Satisfaction ratings, which Zendesk calls legacy CSAT; administrators only.
+
+Zendesk documents `start_time` as the time of the oldest rating without naming the column; it is taken to be
+`created_at`, so a rating that changes later (offered → good) does not move in the list.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from c360_platform.sandbox.zendesk.paging import Table, cursor_page, moment, select_page, stored_body
+from c360_platform.sandbox.zendesk.protocol import get, invalid_value
+
+_RATINGS = Table("zd_satisfaction_rating", time="created_at / 1000000")
+_SCORE: Final = "json_extract(body, '$.score')"
+_COMMENT: Final = "coalesce(json_extract(body, '$.comment'), '')"
+_SCORE_FILTERS: Final = {
+    **{score: f"{_SCORE} = '{score}'" for score in ("offered", "unoffered", "good", "bad")},
+    "received": f"{_SCORE} in ('good', 'bad')",
+    **{f"{score}_with_comment": f"{_SCORE} = '{score}' and {_COMMENT} <> ''" for score in ("good", "bad")},
+    **{f"{score}_without_comment": f"{_SCORE} = '{score}' and {_COMMENT} = ''" for score in ("good", "bad")},
+    "received_with_comment": f"{_SCORE} in ('good', 'bad') and {_COMMENT} <> ''",
+    "received_without_comment": f"{_SCORE} in ('good', 'bad') and {_COMMENT} = ''",
+}
+
+
+def routes() -> list[Route]:
+    """`/satisfaction_ratings`."""
+    return get("/satisfaction_ratings", _ratings, admin=True)
+
+
+def _ratings(request: Request) -> dict[str, Any]:
+    score = request.query_params.get("score")
+    if score is not None and score not in _SCORE_FILTERS:
+        raise invalid_value(f"score must be one of {', '.join(_SCORE_FILTERS)}", status=400)
+    where = f"{_RATINGS.time} >= ? and {_RATINGS.time} <= ?" + (
+        f" and {_SCORE_FILTERS[score]}" if score else ""
+    )
+    start, end = moment(request, "start_time"), moment(request, "end_time")
+    page = select_page(request, _RATINGS, where, (start or 0, end if end is not None else 2**62))
+    return cursor_page(request, "satisfaction_ratings", page, stored_body)
