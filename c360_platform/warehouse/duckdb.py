@@ -1,0 +1,157 @@
+"""The warehouse as one DuckDB file.
+
+DuckDB lets one process write and keeps every other process out, readers too. So connections here are short, a
+lock is waited for, and a lock that stays is reported with its holder. Inside one process all connections must
+have the same configuration (dbt's and dlt's included): `connect()` gets none, settings follow by `SET`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from c360_platform.warehouse.protocol import Engine, Statement, Value, WarehouseError, WarehouseLocked
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LOCK_WAIT_SECONDS = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_LOCK = re.compile(r"Could not set lock on file|being used by another process", re.IGNORECASE)
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+# The same two as in profiles.yml: UTC days, and BigQuery's order of nulls.
+_SESSION = "set TimeZone = 'UTC'; set default_null_order = 'nulls_first_on_asc_last_on_desc'"
+
+
+class DuckDBWarehouse:
+    """A `Warehouse` in the DuckDB file at `path` (absolute; made on first use, its directory must exist)."""
+
+    engine: Engine = "duckdb"
+
+    def __init__(self, path: Path | str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+        self.path = Path(path)
+        self._lock_wait = lock_wait_seconds
+        if not self.path.is_absolute():
+            raise WarehouseError(f"the warehouse path {self.path} is relative: give an absolute one")
+
+    def __repr__(self) -> str:
+        return f"DuckDBWarehouse({str(self.path)!r})"
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A short connection for what the protocol lacks; `duckdb.Error` becomes `WarehouseError`."""
+        connection = self._connect()
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise WarehouseError(f"{self.path.name}: {_without_values(error)}") from None
+        finally:
+            connection.close()
+
+    def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
+        with self.connection() as connection:
+            yield from connection.sql(sql, params=list(params)).to_arrow_reader()
+
+    def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:
+        with self.connection() as connection:
+            return connection.sql(sql, params=list(params)).to_arrow_table()
+
+    def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
+        with self.connection() as connection:
+            connection.execute(sql, list(params))
+
+    def transaction(self, statements: Sequence[Statement]) -> None:
+        with self.connection() as connection:
+            connection.begin()
+            for sql, params in statements:
+                connection.execute(sql, list(params))
+            connection.commit()  # an error before this line closes the connection, which rolls back
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        with self.connection() as connection:
+            connection.register("appended_rows", rows)
+            connection.begin()
+            connection.execute(f"create table if not exists {table} as select * from appended_rows limit 0")
+            connection.execute(f"insert into {table} by name select * from appended_rows")
+            connection.commit()
+
+    def exists(self, table: str) -> bool:
+        with self.connection() as connection:
+            try:
+                connection.execute(f"select 1 from {table} limit 0")
+            except duckdb.CatalogException:
+                return False
+            return True
+
+    def columns(self, schema: str, table: str) -> dict[str, str]:
+        rows = self.table(
+            "select column_name, upper(data_type) as data_type from information_schema.columns "
+            "where table_catalog = current_database() and table_schema = ? and table_name = ? "
+            "order by ordinal_position",
+            [schema, table],
+        )
+        return dict(zip(rows["column_name"].to_pylist(), rows["data_type"].to_pylist(), strict=True))
+
+    def last_changed_at(self, table: str) -> datetime | None:
+        """The file's time: DuckDB keeps none per table, and no table changes without file or log."""
+        if not self.exists(table):
+            return None
+        log = self.path.with_name(self.path.name + ".wal")
+        changed = max(file.stat().st_mtime for file in (self.path, log) if file.exists())
+        return datetime.fromtimestamp(changed, UTC)
+
+    def relation(self, schema: str, table: str) -> str:
+        return ".".join('"' + name.replace('"', '""') + '"' for name in (schema, table))
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self._lock_wait
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path))
+            except duckdb.Error as error:
+                message = str(error)
+                if not _LOCK.search(message):
+                    raise WarehouseError(_cannot_open(self.path, message)) from None
+                if time.monotonic() + pause > deadline:
+                    raise WarehouseLocked(_locked(self.path, message, self._lock_wait)) from None
+                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (two waiters should not step in time)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                connection.execute(_SESSION)
+                return connection
+
+
+def _locked(path: Path, message: str, waited: float) -> str:
+    holder = _HOLDER.search(message)
+    who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder else "another process"
+    return (
+        f"{path} is locked by {who} and stayed so for {waited:.0f} s: "
+        "close that program (a DuckDB shell, a notebook, another run) and start again"
+    )
+
+
+def _cannot_open(path: Path, message: str) -> str:
+    if "different configuration" in message:
+        return f"{path} is open in this process with other options: every connection must use none"
+    if "No such file or directory" in message:
+        return f"{path} cannot be opened: its directory does not exist"
+    if "not a valid DuckDB database" in message or "version number" in message:
+        return (
+            f"{path} is not a database that DuckDB {duckdb.__version__} can read: move it away or upgrade it"
+        )
+    return f"{path} cannot be opened: {message.splitlines()[0]}"
+
+
+def _without_values(error: duckdb.Error) -> str:
+    """The first line of DuckDB's message with literals blanked: conversion errors quote the value."""
+    return _LITERAL.sub("'…'", str(error).split("\n", 1)[0])

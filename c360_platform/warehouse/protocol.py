@@ -1,0 +1,73 @@
+"""What every warehouse can do, and how it fails.
+
+Belongs here: the protocol that `duckdb.py` and `bigquery.py` fulfil, its errors and its vocabulary. Does not
+belong here: SQL of a feature (that lives beside the feature) and anything that imports an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Engine = Literal["duckdb", "bigquery"]
+Value = str | int | float | bool | Decimal | date | datetime | None
+Statement = tuple[str, Sequence[Value]]
+
+
+class WarehouseError(Exception):
+    """The warehouse refused a statement or cannot be reached; the message holds no value of any row."""
+
+
+class WarehouseLocked(WarehouseError):  # noqa: N818  (reads as what happened)
+    """Another process kept the DuckDB file for the whole waiting time; the message names file and process."""
+
+
+class Warehouse(Protocol):
+    """A place with schemas and tables that speaks SQL and Arrow.
+
+    Parameters are positional and written `?` on both engines. Implementations open a connection for one call
+    and close it again, so nobody holds the warehouse while waiting for something else.
+    """
+
+    engine: Engine
+
+    def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
+        """Rows of a query, batch by batch. The connection is open until the iterator ends or is closed."""
+        ...
+
+    def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:
+        """All rows of a query at once: for results that are known to be small."""
+        ...
+
+    def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
+        """One statement."""
+        ...
+
+    def transaction(self, statements: Sequence[Statement]) -> None:
+        """Several statements, all or none. Only DML: BigQuery has no DDL in transactions."""
+        ...
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows by column name; `table` comes from `relation`. A missing table is made from the schema."""
+        ...
+
+    def exists(self, table: str) -> bool:
+        """Whether the table or view is there; `table` comes from `relation`."""
+        ...
+
+    def columns(self, schema: str, table: str) -> dict[str, str]:
+        """Column to the engine's name of its type, upper case, in table order; empty without the table."""
+        ...
+
+    def last_changed_at(self, table: str) -> datetime | None:
+        """A UTC time after which the table certainly did not change; None when it is not there."""
+        ...
+
+    def relation(self, schema: str, table: str) -> str:
+        """The quoted name to write into SQL."""
+        ...
