@@ -1,0 +1,168 @@
+{# The tolerant reader of raw tables. What a raw table should look like stands in the source YAML; what it does
+   look like is asked of the warehouse while the model compiles. #}
+
+{#- A raw table with exactly the columns, types and order of its source YAML, as a table expression.
+    A column is found under its name or the first alias that is there, cast to the declared type (null when a
+    value does not fit); a missing column is null, a missing table is empty. What is required and missing stops
+    the model, unless none of the source's tables is there: a shop need not have every source.
+    With var offline_compile the warehouse is not asked and everything counts as present. -#}
+{% macro raw(source_name, table_name) %}
+    {%- set declared = source(source_name, table_name) -%}
+    {%- if not execute -%}{{- return(declared) -}}{%- endif -%}
+    {%- set node = raw_node(source_name, table_name) -%}
+    {%- if declared.is_cte -%}{{- return(raw_fixture(node, declared)) -}}{%- endif -%}
+    {%- if var('offline_compile', false) -%}
+        {%- set relation, present = declared, raw_declared_columns(node) -%}
+    {%- else -%}
+        {%- set relation = raw_relation(node) -%}
+        {%- if relation is none -%}{{- return(raw_missing(node)) -}}{%- endif -%}
+        {%- set present = raw_present_columns(relation) -%}
+    {%- endif -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- set found = ([column.name] + column.config.meta.get('aliases', []))
+            | map('lower') | select('in', present) | list -%}
+        {%- if found -%}
+            {%- do columns.append(raw_cast(present[found[0]], column.data_type) ~ ' as ' ~ column.name) -%}
+        {%- elif column.config.meta.get('required') -%}
+            {%- do raise_missing_column(node, relation, column) -%}
+        {%- else -%}
+            {%- do columns.append('cast(null as ' ~ raw_type(column.data_type) ~ ') as ' ~ column.name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return('(\n    select\n        ' ~ columns | join(',\n        ') ~ '\n    from ' ~ relation ~ '\n)') -}}
+{% endmacro %}
+
+{#- The source's node in the project graph. -#}
+{% macro raw_node(source_name, table_name) %}
+    {%- for node in graph.sources.values()
+        if node.source_name == source_name and node.name == table_name -%}
+        {{- return(node) -}}
+    {%- endfor -%}
+{% endmacro %}
+
+{#- The relation that holds a raw table, or none: its own name first, then the aliases of the table and of the
+    schema. A schema named in var raw_schemas is meant as given and has no aliases. -#}
+{% macro raw_relation(node) %}
+    {%- set schemas = [node.schema] -%}
+    {%- if node.source_name not in var('raw_schemas', {}) -%}
+        {%- set schemas = schemas + node.source_meta.get('aliases', []) -%}
+    {%- endif -%}
+    {%- for schema in schemas -%}
+        {%- for identifier in [node.identifier] + node.config.meta.get('aliases', []) -%}
+            {%- set relation = adapter.get_relation(node.database, schema, identifier) -%}
+            {%- if relation is not none -%}{{- return(relation) -}}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{#- Columns of a relation by lower-case name: {name: {quoted, type}}. -#}
+{% macro raw_present_columns(relation) %}
+    {%- set columns = {} -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do columns.update({
+            column.name | lower: {'quoted': adapter.quote(column.name), 'type': column.data_type | lower}
+        }) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{#- The declared columns in the form of raw_present_columns(). -#}
+{% macro raw_declared_columns(node) %}
+    {%- set columns = {} -%}
+    {%- for column in node.columns.values() -%}
+        {%- do columns.update({
+            column.name | lower: {'quoted': adapter.quote(column.name), 'type': raw_type(column.data_type)}
+        }) -%}
+    {%- endfor -%}
+    {{- return(columns) -}}
+{% endmacro %}
+
+{#- A present column cast to a declared data_type. Empty text is null; whole numbers that a loader left as
+    floats are ids again; integers are epoch seconds, or milliseconds when large, where an instant is due. -#}
+{% macro raw_cast(column, data_type) %}
+    {%- set name, type = column.quoted, column.type -%}
+    {%- set wanted = data_type | lower -%}
+    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char')) -%}
+    {%- set is_integer = type.endswith(('int', 'integer', 'int64')) and not type.endswith('hugeint') -%}
+    {%- if wanted == 'json' -%}
+        {{- return(name if is_text else raw_json_text(name, type)) -}}
+    {%- elif wanted == 'string' -%}
+        {%- if is_text -%}{{- return("nullif(" ~ name ~ ", '')") -}}{%- endif -%}
+        {%- if type.startswith(('double', 'float', 'real', 'decimal', 'numeric')) -%}
+            {{- return(whole_number_text(name)) -}}
+        {%- endif -%}
+        {{- return('cast(' ~ name ~ ' as ' ~ type_text() ~ ')') -}}
+    {%- elif wanted == 'numeric' -%}
+        {{- return(money(name) if is_text else to_money_or_null(name)) -}}
+    {%- elif wanted == 'timestamp' and is_integer -%}
+        {{- return(x_from_epoch_ms(name ~ ' * case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end')) -}}
+    {%- elif is_text -%}
+        {{- return(dbt.safe_cast('trim(' ~ name ~ ')', raw_type(wanted))) -}}
+    {%- else -%}
+        {{- return(dbt.safe_cast(name, raw_type(wanted))) -}}
+    {%- endif -%}
+{% endmacro %}
+
+{#- JSON text of a nested value (struct, list, JSON type). -#}
+{% macro raw_json_text(expr, type) %}{{ return(adapter.dispatch('raw_json_text')(expr, type)) }}{% endmacro %}
+{% macro default__raw_json_text(expr, type) %}cast(to_json({{ expr }}) as varchar){% endmacro %}
+{% macro bigquery__raw_json_text(expr, type) %}to_json_string({{ expr }}){% endmacro %}
+
+{#- Text of a number, without decimals when it has none: 123.0 is '123'. -#}
+{% macro whole_number_text(expr) -%}
+    case when {{ expr }} = floor({{ expr }}) and abs({{ expr }}) < 9e15
+        then cast(cast({{ expr }} as {{ type_integer() }}) as {{ type_text() }})
+        else cast({{ expr }} as {{ type_text() }}) end
+{%- endmacro %}
+
+{#- A number as money; null when it does not fit. -#}
+{% macro to_money_or_null(expr) %}{{ return(adapter.dispatch('to_money_or_null')(expr)) }}{% endmacro %}
+{% macro default__to_money_or_null(expr) %}try_cast({{ expr }} as {{ type_money() }}){% endmacro %}
+{% macro bigquery__to_money_or_null(expr) %}round(safe_cast({{ expr }} as numeric), 2){% endmacro %}
+
+{#- An empty table of the declared columns, or the error when the table is required and its source is there. -#}
+{% macro raw_missing(node) %}
+    {%- if node.config.meta.get('required') -%}
+        {%- for other in graph.sources.values()
+            if other.source_name == node.source_name and raw_relation(other) is not none -%}
+            {{- exceptions.raise_compiler_error(
+                "Source " ~ node.source_name ~ " has no table " ~ node.schema ~ "." ~ node.identifier
+                ~ ". Load it (also known as " ~ node.config.meta.get('aliases', []) | join(', ')
+                ~ "), or name another schema in the variable raw_schemas."
+            ) -}}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do columns.append('cast(null as ' ~ raw_type(column.data_type) ~ ') as ' ~ column.name) -%}
+    {%- endfor -%}
+    {{- return('(\n    select\n        ' ~ columns | join(',\n        ') ~ '\n    limit 0\n)') -}}
+{% endmacro %}
+
+{#- Stops the model for a required column that a raw table lacks. -#}
+{% macro raise_missing_column(node, relation, column) %}
+    {%- set aliases = column.config.meta.get('aliases', []) -%}
+    {{- exceptions.raise_compiler_error(
+        "Source " ~ node.source_name ~ ": table " ~ relation.schema ~ "." ~ relation.identifier
+        ~ " has no column " ~ column.name
+        ~ (" (also known as " ~ aliases | join(', ') ~ ")" if aliases else "")
+        ~ ", which is required: " ~ column.description ~ " Add or rename the column where the table is loaded."
+    ) -}}
+{% endmacro %}
+
+{#- A unit test's rows for a raw table: columns that the test does not give are null, as the outer scope's name
+    is found when the inner one has none. -#}
+{% macro raw_fixture(node, fixture) %}
+    {%- set nulls, names = [], [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do nulls.append('null as ' ~ column.name) -%}
+        {%- do names.append(
+            dbt.safe_cast(column.name, raw_type(column.data_type)) ~ ' as ' ~ column.name
+        ) -%}
+    {%- endfor -%}
+    {{- return(
+        '(select given.* from (select ' ~ nulls | join(', ') ~ ') as missing cross join lateral (select '
+        ~ names | join(', ') ~ ' from ' ~ fixture ~ ') as given)'
+    ) -}}
+{% endmacro %}

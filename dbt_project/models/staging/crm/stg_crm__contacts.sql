@@ -1,0 +1,34 @@
+with
+
+source as (
+
+    select
+        *,
+        {{ country_code('country_code') }} as country,
+        {{ phone_digits('phone', country_code('country_code')) }} as phone_digits
+    from {{ raw('crm', 'contacts') }}
+
+),
+
+final as (
+
+    select
+        contact_id,
+        {{ normalise_email('email') }} as email,
+        {{ normalise_phone('phone_digits') }} as phone,
+        {{ clean_text('first_name') }} as first_name,
+        {{ clean_text('last_name') }} as last_name,
+        {{ clean_text('company') }} as company,
+        country as country_code,
+        {{ clean_text('acquisition_source') }} as acquisition_source,
+        {{ clean_text('acquisition_medium') }} as acquisition_medium,
+        {{ clean_text('acquisition_campaign') }} as acquisition_campaign,
+        created_at,
+        updated_at
+    from source
+    where not coalesce(archived, false)
+        and {{ known_as_of('created_at') }}
+
+)
+
+select * from final
