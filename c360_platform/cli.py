@@ -1,0 +1,191 @@
+"""`c360 …`: what people do outside the Dagster UI.
+
+Belongs here: arguments, one clear line per error, tables and progress on the terminal. Does not belong
+here: the work itself; every command is a few lines over a function that tests can call.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from c360_platform.settings import SANDBOX_PORT, Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    name="c360",
+    help="Customer 360 for direct-to-consumer shops: sources in, one view per customer, Klaviyo out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Directory of the warehouse and all state (default: C360_HOME or .c360)."),
+]
+Customers = Annotated[int, typer.Option("--customers", min=1, help="How many people the synthetic shop has.")]
+Seed = Annotated[int, typer.Option("--seed", help="Same seed, customers and day: same world.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="Day to build for, such as 2026-06-30 (default: today).")]
+
+
+@app.command()
+def demo(
+    home: Home = None,
+    customers: Customers = 2000,
+    seed: Seed = 1,
+    as_of: AsOf = None,
+) -> None:
+    """Run the whole loop on a synthetic shop and compare Klaviyo with the marts."""
+    from c360_platform import terminal
+    from c360_platform.sandbox.server import running_sandbox
+
+    settings = _settings(home, as_of)
+    _make_world_once(settings, customers=customers, seed=seed)
+    with running_sandbox(settings.sandbox_path) as sandbox:
+        terminal.loop_and_report(settings.pointed_at(sandbox.url), verify=True)
+    terminal.say_next_steps(settings)
+
+
+@app.command()
+def run(home: Home = None, as_of: AsOf = None) -> None:
+    """Repeat the loop on an existing home: ingest, build, check, push. Unchanged data costs no write."""
+    from c360_platform import terminal
+
+    settings = _existing(_settings(home, as_of))
+    with _services(settings) as reachable:
+        terminal.loop_and_report(reachable, verify=False)
+
+
+@app.command()
+def build(home: Home = None, as_of: AsOf = None) -> None:
+    """Build and test the dbt models alone; nothing is ingested, nothing is pushed."""
+    from c360_platform import terminal
+
+    terminal.build_and_report(_existing(_settings(home, as_of)))
+
+
+@app.command()
+def plan(home: Home = None, as_of: AsOf = None) -> None:
+    """Show what the syncs would send, without a single call to Klaviyo."""
+    from c360_platform import terminal
+
+    terminal.show_plan(_existing(_settings(home, as_of)))
+
+
+@app.command()
+def world(
+    home: Home = None,
+    customers: Customers = 2000,
+    seed: Seed = 1,
+    as_of: AsOf = None,
+    overwrite: Annotated[bool, typer.Option("--replace", help="Replace the raw tables that are there.")] = False,
+) -> None:
+    """Make the synthetic shop: raw tables in the warehouse, Klaviyo and Zendesk in the sandbox, the truth."""
+    from c360_platform import terminal
+
+    settings = _settings(home, as_of)
+    terminal.make_world(settings, customers=customers, seed=seed, replace=overwrite)
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(help="Folder of <schema>/<table>.csv or .parquet files.")],
+    home: Home = None,
+) -> None:
+    """Load your own exports as raw sources; what is missing is listed, what is wrong is named with its line."""
+    from c360_platform import terminal
+
+    terminal.load_and_report(_settings(home), folder)
+
+
+@app.command()
+def sandbox(
+    home: Home = None,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = SANDBOX_PORT,
+) -> None:
+    """Serve the stand-ins for Klaviyo and Zendesk until interrupted."""
+    from c360_platform.sandbox.server import serve
+
+    settings = _settings(home)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    serve(settings.sandbox_path, port)
+
+
+@app.command()
+def dev(
+    home: Home = None,
+    port: Annotated[int, typer.Option("--port", help="Port of the Dagster UI on 127.0.0.1.")] = 3000,
+    customers: Customers = 2000,
+) -> None:
+    """Open the Dagster UI against a running sandbox and a filled warehouse (makes both when missing)."""
+    from c360_platform.development import serve_ui
+
+    settings = _settings(home)
+    if not settings.warehouse_path.exists():
+        _make_world_once(settings, customers=customers, seed=1)
+    serve_ui(settings, port=port)
+
+
+@app.command()
+def bench(
+    customers: Annotated[int, typer.Option("--customers", min=1, help="Size of the world to build.")] = 20_000,
+) -> None:
+    """Print what the platform costs as ratios to a floor measured in the same run."""
+    from c360_platform.bench import run_benchmarks
+
+    run_benchmarks(customers=customers)
+
+
+def main() -> None:
+    """Entry point: known errors become one line on stderr and exit code 1."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except _known_errors() as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Error classes whose message is made for people. Modules that were never imported cannot have raised."""
+    names = {
+        "c360_platform.sandbox.server": ("SandboxError",),
+        "c360_platform.sandbox.world": ("WorldError",),
+        "c360_platform.raw_files": ("RawFileError",),
+        "c360_platform.warehouse": ("WarehouseError",),
+        "c360_platform.activation.spec": ("SyncConfigError",),
+        "c360_platform.activation.errors": ("SyncError",),
+        "c360_platform.terminal": ("LoopFailed",),
+        "c360_platform.dbt_manifest": ("ManifestError",),
+    }
+    loaded = [getattr(sys.modules.get(module), name, None) for module, group in names.items() for name in group]
+    return (SettingsError, *(error for error in loaded if error is not None))
+
+
+def _settings(home: Path | None, as_of: str | None = None) -> Settings:
+    """Settings of this command; the day is the argument, else C360_AS_OF, else the synthetic shop's own."""
+    settings = load_settings(home=home)
+    if as_of is None:
+        from c360_platform.terminal import day_of_world
+
+        return replace(settings, as_of=settings.as_of or day_of_world(settings))
+    try:
+        return replace(settings, as_of=date.fromisoformat(as_of))
+    except ValueError:
+        raise SettingsError(f"--as-of {as_of!r} is not a day: write it as 2026-06-30") from None
+
+
+def _existing(settings: Settings) -> Settings:
+    if settings.engine == "duckdb" and not settings.warehouse_path.exists():
+        raise SettingsError(
+            f"there is no warehouse at {settings.warehouse_path}: run `c360 demo`, `c360 world` or `c360 load DIR` "
+            "first, or name another --home"
+        )
+    return settings
