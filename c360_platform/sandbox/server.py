@@ -19,7 +19,7 @@ import uvicorn
 
 from c360_platform.sandbox.app import create_app
 from c360_platform.sandbox.clock import Clock
-from c360_platform.sandbox.klaviyo.imports import work_off_jobs
+from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.traffic import Traffic

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from c360_platform.sandbox.klaviyo import accounts, imports
+from c360_platform.sandbox.klaviyo import accounts, events, imports, lists, metrics, profiles, subscriptions
 from c360_platform.sandbox.klaviyo.endpoint import router_error
 
 __all__ = ["router_error", "routes"]
 
 
 def routes() -> list[Route]:
-    """Every Klaviyo path, the more specific ones first."""
-    resources = (accounts, imports)
+    """Every Klaviyo path."""
+    resources = (accounts, profiles, imports, lists, events, metrics, subscriptions)
     return [endpoint.route() for resource in resources for endpoint in resource.endpoints()]

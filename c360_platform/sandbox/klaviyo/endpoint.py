@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.klaviyo import errors
+from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.klaviyo.settings import Key, KlaviyoSettings
 from c360_platform.sandbox.limits import Allowance, Tier
 from c360_platform.sandbox.store import Store
@@ -85,9 +86,7 @@ class Endpoint:
     path: str
     function: Callable[[Call], Answer]
     tier: Tier | TierOf
-    scopes: tuple[str, ...] = ()
-    # Klaviyo counts an operation under each tier by itself.
-    name: str = field(default="")
+    scopes: tuple[str, ...]
 
     def route(self) -> Route:
         return Route(self.path, self._respond, methods=[self.method])
@@ -123,6 +122,7 @@ class Endpoint:
                 params=request.query_params,
                 raw_body=raw_body,
             )
+            work_off_jobs(call.store, call.clock)
             answer = self.function(call)
         except errors.ApiError as error:
             return _error_response(error, headers)

@@ -1,19 +1,225 @@
-"""Bulk profile import jobs.
+"""Bulk profile import jobs as clients see them.
 
-Belongs here: `/api/profile-bulk-import-jobs` and the work of a job. Does not belong
-here: other calls about profiles.
+Belongs here: `/api/profile-bulk-import-jobs`, what a job accepts and shows. Does not belong here: carrying a
+job out (`import_work`).
+
+Acceptance is all or nothing: one malformed row and the whole body is refused with a pointer to the row. What
+can only be known later (identifiers of two people in one row, an unknown id) becomes an import error.
 """
 
 from __future__ import annotations
 
-from c360_platform.sandbox.clock import Clock
-from c360_platform.sandbox.klaviyo.endpoint import Endpoint
-from c360_platform.sandbox.store import Store
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from c360_platform.sandbox.klaviyo import errors, ids, times
+from c360_platform.sandbox.klaviyo.bodies import check_model, profile_problems, raise_if_any
+from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
+from c360_platform.sandbox.klaviyo.errors import Problem
+from c360_platform.sandbox.klaviyo.filters import Conditions, FilterField, conditions
+from c360_platform.sandbox.klaviyo.list_resource import list_resource
+from c360_platform.sandbox.klaviyo.paging import Collection, Fields, includes, read_page
+from c360_platform.sandbox.klaviyo.profile_resource import COLUMNS, ProfileView
+from c360_platform.sandbox.klaviyo.profiles import MAX_PROFILE_BYTES
+from c360_platform.sandbox.limits import M
+
+MAX_ROWS: Final = 10_000
+_PATH: Final = "/api/profile-bulk-import-jobs"
+_RETENTION_US: Final = 7 * 24 * 3600 * 1_000_000
+_ROWS: Final = "/data/attributes/profiles/data"
+_KEYS: Final = ("email", "phone_number", "external_id")
+
+_ATTRIBUTES: Final = (
+    *("status", "created_at", "total_count", "completed_count", "failed_count", "completed_at", "expires_at"),
+    "started_at",
+)
+_JOBS: Final = Collection(
+    select=(
+        f"select j.id, j.list_ids, {', '.join(f'j.{name}' for name in _ATTRIBUTES)} from kl_import_job as j"
+    ),
+    id_sql="j.id",
+    sorts={"created_at": "j.created_at"},
+    default_sort="-created_at",
+    default_size=20,
+    max_size=100,
+)
+_ERRORS: Final = Collection(
+    "select e.body from kl_import_error as e", "e.position", {"position": "e.position"}, "position", 20, 100
+)
+_PROFILES: Final = Collection(
+    f"select {COLUMNS} from kl_import_profile as i join kl_profile as p on p.id = i.profile_id",
+    "i.position",
+    {"position": "i.position"},
+    "position",
+    20,
+    100,
+)
+_PROFILE_IDS: Final = Collection(
+    "select i.profile_id as id from kl_import_profile as i",
+    "i.position",
+    {"position": "i.position"},
+    "position",
+    20,
+    100,
+)
 
 
 def endpoints() -> list[Endpoint]:
-    return []
+    read = ("lists:read", "profiles:read")
+    return [
+        Endpoint("POST", _PATH, bulk_import_profiles, M, ("lists:write", "profiles:write")),
+        Endpoint("GET", _PATH, get_jobs, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}", get_job, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/import-errors", get_import_errors, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/profiles", get_profiles, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/relationships/profiles", get_profile_ids, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/lists", get_lists, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/relationships/lists", get_list_ids, M, read),
+    ]
 
 
-def work_off_jobs(store: Store, clock: Clock, *, everything: bool = False) -> None:
-    """Carry out the jobs that are due by the clock, or all of them."""
+def bulk_import_profiles(call: Call) -> Answer:
+    """202 with a queued job."""
+    body = call.body()
+    check_model(body, "profile_import_job_create_query", "ProfileImportJobCreateQuery")
+    data = body["data"]
+    rows = data["attributes"]["profiles"]["data"]
+    _check_rows(rows)
+    relationships = data.get("relationships") or {}
+    list_ids = [entry["id"] for entry in ((relationships.get("lists") or {}).get("data") or [])]
+    for list_id in list_ids:
+        if call.store.value("select 1 from kl_list where id = ?", (list_id,)) is None:
+            raise errors.invalid(f"List ID {list_id} does not exist.")
+    now_us = call.clock.now_us()
+    job_id = ids.job_id(call.key.account, now_us)
+    call.store.insert(
+        "kl_import_job",
+        ("id", "status", "created_at", "expires_at", "total_count", "list_ids", "body"),
+        [
+            (
+                *(job_id, "queued", now_us, now_us + _RETENTION_US, len(rows)),
+                *(orjson.dumps(list_ids).decode(), orjson.dumps(rows)),
+            )
+        ],
+    )
+    return Answer(202, {"data": _resource(call, _job(call, job_id)), "links": {"self": call.self_link()}})
+
+
+def get_jobs(call: Call) -> Answer:
+    fields = {"status": FilterField(("any", "equals"), "j.status", "enum")}
+    page = read_page(call, _JOBS, conditions(call.params.get("filter"), fields))
+    return Answer(body={"data": [_resource(call, row) for row in page.rows], "links": page.links})
+
+
+def get_job(call: Call) -> Answer:
+    row = _job(call, call.path_params["id"])
+    body: dict[str, Any] = {"data": _resource(call, row), "links": {"self": call.self_link()}}
+    if "lists" in includes(call.params, ("lists",)):
+        body["included"] = _lists(call, row)
+    return Answer(body=body)
+
+
+def get_import_errors(call: Call) -> Answer:
+    page = read_page(call, _ERRORS, _of_job(call, "e"))
+    fields = Fields(call.params, "import-error", ("code", "title", "detail", "source", "original_payload"))
+    data = []
+    for row in page.rows:
+        error = orjson.loads(row["body"])
+        attributes = {name: value for name, value in error["attributes"].items() if fields.wants(name)}
+        data.append(
+            {
+                "type": "import-error",
+                "id": error["id"],
+                "attributes": attributes,
+                "links": {"self": page.links["self"]},
+            }
+        )
+    return Answer(body={"data": data, "links": page.links})
+
+
+def get_profiles(call: Call) -> Answer:
+    page = read_page(call, _PROFILES, _of_job(call, "i"))
+    view = ProfileView(call.params, call.base)
+    return Answer(body={"data": [view.resource(row) for row in page.rows], "links": page.links})
+
+
+def get_profile_ids(call: Call) -> Answer:
+    page = read_page(call, _PROFILE_IDS, _of_job(call, "i"))
+    data = [{"type": "profile", "id": row["id"]} for row in page.rows]
+    return Answer(body={"data": data, "links": page.links})
+
+
+def get_lists(call: Call) -> Answer:
+    links = {"self": call.self_link(), "next": None, "prev": None}
+    return Answer(body={"data": _lists(call, _job(call, call.path_params["id"])), "links": links})
+
+
+def get_list_ids(call: Call) -> Answer:
+    row = _job(call, call.path_params["id"])
+    links = {"self": call.self_link(), "next": None, "prev": None}
+    return Answer(body={"data": _list_ids(row), "links": links})
+
+
+def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not 1 <= len(rows) <= MAX_ROWS:
+        detail = f"The number of profiles must be between 1 and {MAX_ROWS}, not {len(rows)}."
+        raise errors.invalid(detail, _ROWS)
+    problems: list[Problem] = []
+    for index, row in enumerate(rows):
+        attributes, pointer = row["attributes"], f"{_ROWS}/{index}"
+        problems += profile_problems(attributes, f"{pointer}/attributes", phone_must_be_valid=False)
+        if not (row.get("id") or any(attributes.get(name) for name in _KEYS)):
+            detail = "One of 'id', 'email', 'phone_number' or 'external_id' is required."
+            problems.append(Problem(detail, f"{pointer}/attributes"))
+        if len(orjson.dumps(row)) > MAX_PROFILE_BYTES:
+            problems.append(Problem("A profile must not exceed 100KB.", pointer))
+    raise_if_any(problems)
+
+
+def _of_job(call: Call, alias: str) -> Conditions:
+    job_id = call.path_params["id"]
+    _job(call, job_id)
+    found = Conditions()
+    found.add(f"{alias}.job_id = ?", job_id)
+    return found
+
+
+def _job(call: Call, job_id: str) -> sqlite3.Row:
+    row = call.store.row(f"{_JOBS.select} where j.id = ? and j.expires_at > ?", (job_id, call.clock.now_us()))
+    if row is None:
+        raise errors.not_found(f"A profile-bulk-import-job with id {job_id} does not exist.")
+    return row
+
+
+def _list_ids(row: sqlite3.Row) -> list[dict[str, str]]:
+    return [{"type": "list", "id": list_id} for list_id in orjson.loads(row["list_ids"])]
+
+
+def _lists(call: Call, row: sqlite3.Row) -> list[dict[str, Any]]:
+    rows = call.store.rows(
+        "select * from kl_list where id in (select value from json_each(?))", (row["list_ids"],)
+    )
+    return [list_resource(call, found) for found in rows]
+
+
+def _resource(call: Call, row: sqlite3.Row) -> dict[str, Any]:
+    fields = Fields(call.params, "profile-bulk-import-job", _ATTRIBUTES)
+    link = call.link(f"{_PATH}/{row['id']}/")
+    values = {name: times.iso(row[name]) if name.endswith("_at") else row[name] for name in _ATTRIBUTES}
+    return {
+        "type": "profile-bulk-import-job",
+        "id": row["id"],
+        "attributes": {name: value for name, value in values.items() if fields.wants(name)},
+        "relationships": {
+            "lists": {
+                "data": _list_ids(row),
+                "links": {"self": f"{link}relationships/lists/", "related": f"{link}lists/"},
+            },
+            "profiles": {"links": {"self": f"{link}relationships/profiles/", "related": f"{link}profiles/"}},
+            "import-errors": {"links": {"related": f"{link}import-errors/"}},
+        },
+        "links": {"self": link},
+    }
