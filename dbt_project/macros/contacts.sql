@@ -91,3 +91,11 @@
 
 {#- Text without surrounding blanks; null when nothing is left. -#}
 {% macro clean_text(expr) %}nullif(trim({{ expr }}), ''){% endmacro %}
+
+{#- First word of a full name. -#}
+{% macro first_name_of(full_name) %}{{ x_split_part(full_name, ' ', 1) }}{% endmacro %}
+
+{#- A full name after its first word; null when it is one word. -#}
+{% macro last_name_of(full_name) -%}
+    {{ clean_text('substr(' ~ full_name ~ ', length(' ~ x_split_part(full_name, ' ', 1) ~ ') + 1)') }}
+{%- endmacro %}

@@ -54,6 +54,7 @@
             {%- if relation is not none -%}{{- return(relation) -}}{%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
+    {{- return(none) -}}
 {% endmacro %}
 
 {#- Columns of a relation by lower-case name: {name: {quoted, type}}. -#}

@@ -2,12 +2,12 @@
 
 {#- Value of v in the row with the greatest k; ties are arbitrary, so make k unique. -#}
 {% macro x_max_by(v, k) %}{{ return(adapter.dispatch('x_max_by')(v, k)) }}{% endmacro %}
-{% macro default__x_max_by(v, k) %}arg_max({{ v }}, {{ k }}){% endmacro %}
+{% macro default__x_max_by(v, k) %}arg_max_null({{ v }}, {{ k }}){% endmacro %}
 {% macro bigquery__x_max_by(v, k) %}any_value({{ v }} having max {{ k }}){% endmacro %}
 
 {#- Value of v in the row with the smallest k; ties are arbitrary, so make k unique. -#}
 {% macro x_min_by(v, k) %}{{ return(adapter.dispatch('x_min_by')(v, k)) }}{% endmacro %}
-{% macro default__x_min_by(v, k) %}arg_min({{ v }}, {{ k }}){% endmacro %}
+{% macro default__x_min_by(v, k) %}arg_min_null({{ v }}, {{ k }}){% endmacro %}
 {% macro bigquery__x_min_by(v, k) %}any_value({{ v }} having min {{ k }}){% endmacro %}
 
 {#- Rows for which a condition holds. -#}

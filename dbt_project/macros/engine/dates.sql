@@ -127,3 +127,8 @@
 {% macro bigquery__days_between(first, last) -%}
     (select d from unnest(generate_date_array({{ first }}, {{ last }}, interval 1 day)) as d)
 {%- endmacro %}
+
+{#- Microseconds since 1970 as text: an instant as part of a key, the same on both engines. -#}
+{% macro epoch_text(ts) %}{{ return(adapter.dispatch('epoch_text')(ts)) }}{% endmacro %}
+{% macro default__epoch_text(ts) %}cast(epoch_us({{ ts }}) as varchar){% endmacro %}
+{% macro bigquery__epoch_text(ts) %}cast(unix_micros({{ ts }}) as string){% endmacro %}

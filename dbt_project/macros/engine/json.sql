@@ -12,3 +12,22 @@
 {% macro x_json_length(col) %}{{ return(adapter.dispatch('x_json_length')(col)) }}{% endmacro %}
 {% macro default__x_json_length(col) %}coalesce(try(json_array_length({{ col }})), 0){% endmacro %}
 {% macro bigquery__x_json_length(col) %}coalesce(array_length(json_query_array({{ col }})), 0){% endmacro %}
+
+{#- One parameter of a GA4 event as text. params: the export's array of {key, value} as JSON text;
+    field: string_value or int_value. -#}
+{% macro ga4_param(params, key, field) %}
+    {{- return(adapter.dispatch('ga4_param')(params, key, field)) -}}
+{% endmacro %}
+{% macro default__ga4_param(params, key, field) -%}
+    list_filter(
+        from_json({{ params }}, '[{"key": "VARCHAR", "value": {"{{ field }}": "VARCHAR"}}]'),
+        lambda p: p.key = '{{ key }}'
+    )[1].value.{{ field }}
+{%- endmacro %}
+{% macro bigquery__ga4_param(params, key, field) -%}
+    (
+        select any_value(json_value(p, '$.value.{{ field }}'))
+        from unnest(json_query_array({{ params }})) as p
+        where json_value(p, '$.key') = '{{ key }}'
+    )
+{%- endmacro %}

@@ -58,3 +58,14 @@
 {% macro x_least(a, b) -%}
     case when {{ a }} is null or {{ b }} is null then null else least({{ a }}, {{ b }}) end
 {%- endmacro %}
+
+{#- Money from whole minor units of a currency, which has cents unless it is one of those without. -#}
+{% macro minor_units(amount, currency) -%}
+    case
+        when upper({{ currency }}) in (
+            'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF', 'XOF',
+            'XPF'
+        ) then {{ to_money(amount) }}
+        else {{ cents(amount) }}
+    end
+{%- endmacro %}

@@ -7,6 +7,8 @@ source as (
         {{ country_code('country_code') }} as country,
         {{ phone_digits('phone', country_code('country_code')) }} as phone_digits
     from {{ raw('crm', 'contacts') }}
+    where not coalesce(archived, false)
+        and {{ known_as_of('created_at') }}
 
 ),
 
@@ -20,14 +22,12 @@ final as (
         {{ clean_text('last_name') }} as last_name,
         {{ clean_text('company') }} as company,
         country as country_code,
-        {{ clean_text('acquisition_source') }} as acquisition_source,
-        {{ clean_text('acquisition_medium') }} as acquisition_medium,
-        {{ clean_text('acquisition_campaign') }} as acquisition_campaign,
+        lower({{ clean_text('acquisition_source') }}) as acquisition_source,
+        lower({{ clean_text('acquisition_medium') }}) as acquisition_medium,
+        lower({{ clean_text('acquisition_campaign') }}) as acquisition_campaign,
         created_at,
         updated_at
     from source
-    where not coalesce(archived, false)
-        and {{ known_as_of('created_at') }}
 
 )
 

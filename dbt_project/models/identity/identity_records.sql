@@ -1,0 +1,215 @@
+-- Every record of a person that any source holds: accounts, guest orders, profiles, users, contacts.
+{{ warehouse_layout(cluster_by=['record_key']) }}
+
+with
+
+customers as (
+
+    select * from {{ ref('stg_customers') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_orders') }}
+
+),
+
+contacts as (
+
+    select * from {{ ref('stg_crm__contacts') }}
+
+),
+
+stripe_customers as (
+
+    select * from {{ ref('stg_stripe__customers') }}
+
+),
+
+zendesk_users as (
+
+    select * from {{ ref('stg_zendesk__users') }}
+    where coalesce(role, 'end-user') = 'end-user'
+
+),
+
+klaviyo_profiles as (
+
+    select * from {{ ref('stg_klaviyo__profiles') }}
+
+),
+
+accounts as (
+
+    select
+        customer_key as record_key,
+        channel as source,
+        source_customer_id as source_id,
+        true as is_channel,
+        email,
+        phone,
+        first_name,
+        last_name,
+        country_code,
+        language,
+        postal_code,
+        city,
+        birth_date,
+        accepts_marketing,
+        created_at,
+        updated_at
+    from customers
+
+),
+
+-- an order without an account, or whose account is not in the customers table, stands for its buyer; orders of one
+-- unknown account are one record
+orders_without_account as (
+
+    select
+        orders.*,
+        coalesce(orders.customer_key, orders.channel || '_order:' || orders.order_id) as record_key
+    from orders
+    left join customers
+        on orders.customer_key = customers.customer_key
+    where customers.customer_key is null
+
+),
+
+guests as (
+
+    select
+        record_key,
+        case when max(customer_key) is null then channel || '_order' else channel end as source,
+        case
+            when max(customer_key) is null then max(order_id)
+            else substr(max(customer_key), length(channel) + 2)
+        end as source_id,
+        true as is_channel,
+        {{ x_max_by('email', 'order_key') }} as email,
+        {{ x_max_by('phone', 'order_key') }} as phone,
+        {{ x_max_by('first_name', 'order_key') }} as first_name,
+        {{ x_max_by('last_name', 'order_key') }} as last_name,
+        {{ x_max_by('country_code', 'order_key') }} as country_code,
+        cast(null as {{ type_text() }}) as language,
+        {{ x_max_by('postal_code', 'order_key') }} as postal_code,
+        cast(null as {{ type_text() }}) as city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        min(ordered_at) as created_at,
+        max(updated_at) as updated_at
+    from orders_without_account
+    group by record_key, channel
+
+),
+
+crm as (
+
+    select
+        'crm:' || contact_id as record_key,
+        'crm' as source,
+        contact_id as source_id,
+        false as is_channel,
+        email,
+        phone,
+        first_name,
+        last_name,
+        country_code,
+        cast(null as {{ type_text() }}) as language,
+        cast(null as {{ type_text() }}) as postal_code,
+        cast(null as {{ type_text() }}) as city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        created_at,
+        updated_at
+    from contacts
+
+),
+
+stripe as (
+
+    select
+        'stripe:' || stripe_customer_id as record_key,
+        'stripe' as source,
+        stripe_customer_id as source_id,
+        false as is_channel,
+        email,
+        phone,
+        first_name,
+        last_name,
+        country_code,
+        cast(null as {{ type_text() }}) as language,
+        postal_code,
+        cast(null as {{ type_text() }}) as city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        created_at,
+        cast(null as {{ type_ts() }}) as updated_at
+    from stripe_customers
+
+),
+
+zendesk as (
+
+    select
+        'zendesk:' || user_id as record_key,
+        'zendesk' as source,
+        user_id as source_id,
+        false as is_channel,
+        email,
+        phone,
+        first_name,
+        last_name,
+        cast(null as {{ type_text() }}) as country_code,
+        language,
+        cast(null as {{ type_text() }}) as postal_code,
+        cast(null as {{ type_text() }}) as city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        created_at,
+        updated_at
+    from zendesk_users
+
+),
+
+klaviyo as (
+
+    select
+        'klaviyo:' || profile_id as record_key,
+        'klaviyo' as source,
+        profile_id as source_id,
+        false as is_channel,
+        email,
+        phone,
+        first_name,
+        last_name,
+        {{ country_code('country') }} as country_code,
+        language,
+        postal_code,
+        city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        created_at,
+        updated_at
+    from klaviyo_profiles
+
+),
+
+final as (
+
+    select * from accounts
+    union all
+    select * from guests
+    union all
+    select * from crm
+    union all
+    select * from stripe
+    union all
+    select * from zendesk
+    union all
+    select * from klaviyo
+
+)
+
+select * from final

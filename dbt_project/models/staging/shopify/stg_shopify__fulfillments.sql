@@ -1,0 +1,26 @@
+with
+
+source as (
+
+    select * from {{ raw('shopify', 'fulfillment') }}
+
+),
+
+final as (
+
+    select
+        id as fulfillment_id,
+        'shopify:' || order_id as order_key,
+        lower(status) as status,
+        lower(shipment_status) as shipment_status,
+        {{ clean_text('tracking_company') }} as carrier_name,
+        {{ clean_text('tracking_number') }} as tracking_number,
+        {{ clean_text('tracking_url') }} as tracking_url,
+        created_at,
+        updated_at
+    from source
+    where {{ known_as_of('created_at') }}
+
+)
+
+select * from final

@@ -1,0 +1,28 @@
+with
+
+source as (
+
+    select * from {{ raw('webshop', 'order_items') }}
+
+),
+
+final as (
+
+    select
+        'webshop' as channel,
+        'webshop:' || order_id as order_key,
+        'webshop:' || id as line_key,
+        product_id,
+        product_id as sku,
+        {{ clean_text('product_name') }} as product_name,
+        cast(null as {{ type_text() }}) as brand,
+        {{ clean_text('category') }} as category,
+        coalesce(quantity, 0) as quantity,
+        {{ cents('unit_price') }} as unit_price,
+        {{ to_money('coalesce(' ~ cents('unit_price') ~ ' * quantity, 0)') }} as line_amount,
+        0 as returned_quantity
+    from source
+
+)
+
+select * from final
