@@ -1,0 +1,157 @@
+"""One asset per sync: a model tagged `klaviyo_sync` goes to Klaviyo.
+
+Belongs here: what Dagster adds to a sync: lineage, its group, its verdict, when it goes by itself. Does not
+belong here: how rows are compared and sent (`activation`), and schedules (automation.py).
+"""
+
+# Annotations are not postponed here: Dagster needs those of decorated functions as objects.
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from c360_platform.activation.spec import SyncSpec
+from c360_platform.assets.transform import model_key
+from c360_platform.failures import one_line_failures
+from c360_platform.resources import KlaviyoAccess, WarehouseAccess
+from c360_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from c360_platform.activation.engine import SyncReport
+
+PREFIX = "klaviyo"
+ACCEPTED_CHECK = "all_accepted"
+OWNERS = ["team:marketing"]
+# The sync's object decides when it is due; the names are those of the jobs and of the asset groups.
+SCHEDULE_GROUPS = {"profiles": "profiles", "list": "segments", "events": "shipment_events"}
+KINDS = {"profiles": "profile", "list": "list", "events": "event"}
+# Higher goes first when several pushes wait: a customer waits for a parcel, not for a segment.
+PRIORITIES = {"events": "2", "profiles": "1", "list": "0"}
+
+
+def sync_key(name: str) -> dg.AssetKey:
+    """The asset key of a sync."""
+    return dg.AssetKey([PREFIX, name])
+
+
+def activate_assets(
+    settings: Settings, manifest: Mapping[str, Any], specs: Sequence[SyncSpec]
+) -> list[dg.AssetsDefinition]:
+    """One push per spec. Lists come after profiles: a flow that a list starts finds its properties."""
+    profiles = [sync_key(spec.name) for spec in specs if spec.object == "profiles"]
+    return [
+        _push(
+            spec,
+            deps=[
+                model_key(manifest["nodes"][spec.unique_id]),
+                *(profiles if spec.object == "list" else ()),
+            ],
+            description=_describe(spec, manifest["nodes"][spec.unique_id]["description"]),
+            retry_policy=_retry_policy(settings),
+        )
+        for spec in specs
+    ]
+
+
+def _push(
+    spec: SyncSpec, *, deps: Sequence[dg.AssetKey], description: str, retry_policy: dg.RetryPolicy | None
+) -> dg.AssetsDefinition:
+    key = sync_key(spec.name)
+
+    @dg.asset(
+        key=key,
+        deps=deps,
+        description=description,
+        group_name=f"{PREFIX}_{SCHEDULE_GROUPS[spec.object]}",
+        kinds={PREFIX, KINDS[spec.object]},
+        owners=OWNERS,
+        metadata=_definition_metadata(spec),
+        check_specs=[
+            dg.AssetCheckSpec(
+                ACCEPTED_CHECK,
+                asset=key,
+                description="Klaviyo accepted every row of the last push; the reasons of the others are in "
+                "c360_sync.rejections.",
+            )
+        ],
+        automation_condition=dg.AutomationCondition.eager()
+        & dg.AutomationCondition.all_deps_blocking_checks_passed(),
+        pool="klaviyo",
+        op_tags={"dagster/priority": PRIORITIES[spec.object]},
+        retry_policy=retry_policy,
+    )
+    def push(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[WarehouseAccess],
+        klaviyo: dg.ResourceParam[KlaviyoAccess],
+    ) -> dg.MaterializeResult[None]:
+        from c360_platform.activation.engine import run_sync
+
+        with one_line_failures(f"push {spec.name}"):
+            report = run_sync(
+                spec,
+                warehouse.open(),
+                klaviyo.open(),
+                run_id=context.run_id,
+                now=datetime.now(UTC),
+                progress=context.log.info,
+            )
+        return dg.MaterializeResult(metadata=_counters(report), check_results=[_verdict(report)])
+
+    return push
+
+
+def _counters(report: "SyncReport") -> dict[str, Any]:
+    counters = {
+        name: getattr(report, name)
+        for name in ("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "requests")
+    }
+    operations = {f"operation/{name}": count for name, count in sorted(report.by_operation.items())}
+    return {**counters, **operations, "seconds": round(report.seconds, 3)}
+
+
+def _verdict(report: "SyncReport") -> dg.AssetCheckResult:
+    """A warning: the rejected rows stay due and are kept with Klaviyo's reason, the others are in."""
+    return dg.AssetCheckResult(
+        check_name=ACCEPTED_CHECK,
+        passed=report.rejected == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{report.rejected} of {report.planned} rows rejected" if report.rejected else None,
+        metadata={
+            "rejected": report.rejected,
+            "confirmed": report.confirmed,
+            "reasons": dg.MetadataValue.md(
+                f"`select * from c360_sync.rejections where sync = '{report.sync}'`"
+            ),
+        },
+    )
+
+
+def _retry_policy(settings: Settings) -> dg.RetryPolicy | None:
+    """In production, a Klaviyo that is down is tried again; on a laptop somebody waits for the message."""
+    if settings.environment == "local":
+        return None
+    return dg.RetryPolicy(
+        max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+    )
+
+
+def _describe(spec: SyncSpec, description: str) -> str:
+    target = {"profiles": "profiles", "list": f"the list “{spec.list_name}”", "events": "events"}[spec.object]
+    return f"Keeps Klaviyo's {target} equal to `{spec.schema}.{spec.table}`.\n\n{description}".strip()
+
+
+def _definition_metadata(spec: SyncSpec) -> dict[str, Any]:
+    mapped = [
+        dg.TableRecord({"column": column, "Klaviyo": name, "kind": kind})
+        for kind, names in (("field", spec.fields), ("property", spec.properties))
+        for column, name in names.items()
+    ]
+    metadata: dict[str, Any] = {"object": spec.object, "model": spec.model}
+    if spec.list_name:
+        metadata["list"] = spec.list_name
+    if mapped:
+        metadata["mapping"] = dg.MetadataValue.table(mapped)
+    return metadata

@@ -1,0 +1,146 @@
+"""What dlt loads: Zendesk and Klaviyo's own data, one asset per raw table.
+
+Belongs here: running a source of `dlt_pipelines` inside Dagster and telling what came. Does not belong here:
+how a source is read, and raw tables that other pipelines bring (raw.py).
+
+The assets are declared from the raw contract and dlt is imported by the first load, not by every process that
+loads the definitions: dlt with a pipeline costs as much as Dagster itself.
+"""
+
+# Annotations are not postponed here: Dagster needs those of decorated functions as objects.
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from c360_platform.assets.raw import LOADED_BY_US, OWNERS, RawTable, raw_group, raw_key, table_metadata
+from c360_platform.failures import one_line_failures
+from c360_platform.resources import WarehouseAccess
+from c360_platform.settings import Settings
+
+# What dagster-dlt says about a table that is worth keeping; the rest are file names and job ids.
+KEPT_METADATA = ("first_run", "started_at", "finished_at", "dagster/column_schema")
+
+
+def ingest_assets(settings: Settings, tables: Sequence[RawTable]) -> list[dg.AssetsDefinition]:
+    """One multi-asset per source that dlt loads; its tables come and fail together."""
+    return [
+        _load(
+            name, make_source, [t for t in tables if t.source == name and t.loader == LOADED_BY_US], settings
+        )
+        for name, make_source in sources(settings).items()
+    ]
+
+
+def sources(settings: Settings) -> dict[str, Callable[[], Any]]:
+    """Source name to a function that makes a fresh dlt source; credentials are read when it is called."""
+
+    def zendesk() -> Any:
+        from dlt_pipelines.zendesk import zendesk_source
+
+        base_url, email, api_token = settings.zendesk_access()
+        return zendesk_source(base_url, email.get_secret_value(), api_token.get_secret_value())
+
+    def klaviyo() -> Any:
+        from dlt_pipelines.klaviyo import klaviyo_source
+
+        return klaviyo_source(settings.klaviyo_base_url, settings.klaviyo_key().get_secret_value())
+
+    return {"zendesk": zendesk, "klaviyo": klaviyo}
+
+
+def make_destination_pipeline(name: str, settings: Settings) -> Any:
+    """A fresh dlt pipeline into this installation's warehouse."""
+    import dlt
+
+    from dlt_pipelines.pipeline import make_pipeline
+
+    destination = (
+        settings.warehouse_path
+        if settings.engine == "duckdb"
+        else dlt.destinations.bigquery(location=settings.bigquery_location)
+    )
+    return make_pipeline(name, destination, settings.dlt_home)
+
+
+def _load(
+    name: str, make_source: Callable[[], Any], tables: Sequence[RawTable], settings: Settings
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"load_{name}",
+        specs=[
+            dg.AssetSpec(
+                table.key,
+                group_name=raw_group(name),
+                description=table.description,
+                kinds={"dlt", name, settings.engine},
+                owners=OWNERS,
+                metadata=table_metadata(table),
+            )
+            for table in tables
+        ],
+        pool="warehouse",
+    )
+    def load(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseAccess]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        with one_line_failures(f"load {name}"):
+            loaded = _load_until_caught_up(
+                context, make_source, lambda: make_destination_pipeline(name, settings)
+            )
+            for table in tables:
+                relation = warehouse.open().relation(name, table.name)
+                counted = warehouse.open().table(f"select count(*) as row_count from {relation}")
+                metadata = {"dagster/row_count": counted["row_count"][0].as_py(), **loaded.get(table.key, {})}
+                yield dg.MaterializeResult(asset_key=table.key, metadata=metadata)
+
+    return load
+
+
+def _load_until_caught_up(
+    context: dg.AssetExecutionContext, make_source: Callable[[], Any], make_pipeline: Callable[[], Any]
+) -> Mapping[dg.AssetKey, dict[str, Any]]:
+    """Metadata of every table, rows summed over the packages that it took.
+
+    Source and pipeline are new for every package, because dagster-dlt takes their schema apart when it
+    reports it (dagster-io/dagster#34052).
+    """
+    from dagster_dlt import DagsterDltResource
+
+    from dlt_pipelines.pipeline import is_caught_up
+
+    loaded: dict[dg.AssetKey, dict[str, Any]] = {}
+    while True:
+        source, pipeline = make_source(), make_pipeline()
+        results = DagsterDltResource().run(
+            context=context,
+            dlt_source=source,
+            dlt_pipeline=pipeline,
+            dagster_dlt_translator=_translator(source.name),
+        )
+        for result in results:
+            before = loaded.get(result.asset_key, {}).get("rows_loaded", 0)
+            now = getattr(result.metadata.get("rows_loaded"), "value", 0)
+            kept = {key: result.metadata[key] for key in KEPT_METADATA if key in result.metadata}
+            loaded[result.asset_key] = kept | {"rows_loaded": before + now}
+        rows = sum(metadata["rows_loaded"] for metadata in loaded.values())
+        context.log.info(f"{source.name}: {rows} rows so far")
+        if is_caught_up(pipeline, source.name):
+            return loaded
+
+
+def _translator(source: str) -> Any:
+    from dagster_dlt import DagsterDltTranslator
+
+    class RawTranslator(DagsterDltTranslator):
+        """A dlt resource is the raw table of the same name; it depends on nothing that Dagster knows."""
+
+        def get_asset_spec(self, data: Any) -> dg.AssetSpec:
+            return (
+                super()
+                .get_asset_spec(data)
+                .replace_attributes(key=raw_key(source, data.resource.name), deps=[])
+            )
+
+    return RawTranslator()
