@@ -35,8 +35,12 @@ _AREAS: Final = (
     "orders",
     "truth_tables",
     "shopify",
+    "amazon",
     "webshop",
+    "stripe",
     "shipments",
+    "ga4",
+    "crm",
     "truth",
 )
 # A table that a loader replaces loses its comment, so the mark tells ours from theirs.

@@ -59,8 +59,9 @@ select
     person.country_code,
     person.favourite_no,
     chance('campaign order', visit.order_key, 0.20) as is_discounted,
-    chance('test', visit.order_key, 0.005) as is_test,
-    chance('deleted', visit.order_key, 0.004) as is_deleted,
+    channel <> 'amazon' and chance('test', visit.order_key, 0.005) as is_test,
+    channel = 'shopify' and chance('deleted', visit.order_key, 0.004) as is_deleted,
+    channel = 'amazon' and chance('business order', visit.order_key, 0.015) as is_business_order,
     chance('cancelled', visit.order_key, 0.025) as is_cancelled,
     chance('gift card order', visit.order_key, 0.008) as is_gift_card_order,
     -- A free sample for a blogger: everything is discounted away.
@@ -93,6 +94,7 @@ wanted as (
         days_ago,
         is_discounted,
         is_sample,
+        is_business_order,
         case
             when is_gift_card_order and channel = 'shopify' then 46
             when line_no = 0 and chance('favourite again', order_key, 0.72) then favourite_no
@@ -127,6 +129,7 @@ priced as (
     select
         available.*,
         case
+            when available.is_business_order and available.line_no = 0 then 24
             when product.category in ('Gift Cards', 'Accessories') then 1
             when uniform('quantity', available.line_key) < 0.84 then 1
             when uniform('quantity', available.line_key) < 0.96 then 2

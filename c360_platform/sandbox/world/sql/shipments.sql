@@ -6,7 +6,9 @@ create schema if not exists shipments;
 create temp table parcel_order as
 select 'shopify' as channel, order_key, order_id, '#' || order_number as order_number, person_id from shopify_order
 union all
-select 'webshop', order_key, order_id, reference, person_id from webshop_order;
+select 'webshop', order_key, order_id, reference, person_id from webshop_order
+union all
+select 'amazon', order_key, amazon_order_id, amazon_order_id, person_id from amazon_order;
 
 create temp table scan as
 with steps as (
