@@ -15,16 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from c360_platform.sandbox import control, klaviyo
+from c360_platform.sandbox import control, klaviyo, zendesk
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.traffic import Traffic
-
-try:
-    from c360_platform.sandbox.zendesk import routes as zendesk_routes
-except ImportError:
-    zendesk_routes = list
 
 _UNKNOWN_PATH: Final = "(unknown path)"
 
@@ -32,7 +27,7 @@ _UNKNOWN_PATH: Final = "(unknown path)"
 def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
     """The application over one store; it starts nothing and owns nothing."""
     traffic = Traffic()
-    observed = [traffic.observe(route) for route in (*zendesk_routes(), *klaviyo.routes())]
+    observed = [traffic.observe(route) for route in (*zendesk.routes(), *klaviyo.routes())]
     app = Starlette(
         routes=[*observed, *control.routes()],
         middleware=[Middleware(_WithoutTrailingSlash)],

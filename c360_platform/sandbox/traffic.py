@@ -6,6 +6,7 @@ rate limits (`limits`) and rules of a resource. A new kind of fault is a new `Fa
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -83,9 +84,10 @@ class Traffic:
         return None
 
     def observe(self, route: Route) -> Route:
-        """The same route, whose requests are counted and may meet a fault."""
-        route.app = _Observed(route.app, route.path, self)
-        return route
+        """A copy of the route, whose requests are counted and may meet a fault."""
+        observed = copy.copy(route)
+        observed.app = _Observed(route.app, route.path, self)
+        return observed
 
 
 class _Observed:

@@ -27,25 +27,27 @@ _EMAIL: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _PHONE: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-_MAX_PROBLEMS: Final = 100  # of one answer
 
 
 def check_model(body: Any, module: str, name: str) -> Mapping[str, Any]:
-    """Validate `body` with the model `name` of `openapi_client.models.<module>`; the body itself comes back.
+    """The body, checked with the model `name` of `openapi_client.models.<module>`.
 
     Raises a 400 with a JSON pointer for every error.
     """
+    raise_if_any(model_problems(body, module, name))
+    checked: Mapping[str, Any] = body
+    return checked
+
+
+def model_problems(body: Any, module: str, name: str) -> list[Problem]:
+    """What the model finds wrong with a body."""
     from pydantic import ValidationError
 
     try:
         _model(module, name).model_validate(body)
     except ValidationError as error:
-        problems = [
-            _problem(entry) for entry in error.errors(include_url=False, include_input=False)[:_MAX_PROBLEMS]
-        ]
-        raise ApiError(400, *problems) from None
-    checked: Mapping[str, Any] = body
-    return checked
+        return [_problem(entry) for entry in error.errors(include_url=False, include_input=False)]
+    return []
 
 
 def unknown_attributes(
@@ -95,7 +97,7 @@ def is_phone(text: str) -> bool:
 def raise_if_any(problems: list[Problem]) -> None:
     """A 400 with these problems, if there are any."""
     if problems:
-        raise ApiError(400, *problems[:_MAX_PROBLEMS])
+        raise ApiError(400, *problems)
 
 
 @cache

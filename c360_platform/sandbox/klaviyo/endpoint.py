@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-import msgspec
 import orjson
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -49,9 +48,9 @@ class Call:
     def body(self) -> Any:
         """The body as JSON. Raises a 400 when it is none, also for NaN and Infinity."""
         try:
-            return msgspec.json.decode(self.raw_body)
-        except msgspec.DecodeError as error:
-            raise errors.invalid(f"Invalid JSON: {error}") from None
+            return orjson.loads(self.raw_body)
+        except orjson.JSONDecodeError as error:
+            raise errors.invalid(f"Invalid JSON: {error.msg} at character {error.pos}.") from None
 
     def link(self, path: str) -> str:
         return self.base + path

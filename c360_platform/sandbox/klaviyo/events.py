@@ -34,10 +34,11 @@ _FILTERS: Final = {
     "timestamp": FilterField(COMPARISONS, "e.occurred_at", "number", units=1),
 }
 _EVENTS: Final = Collection(
-    select=(
-        "select e.id, e.uuid, e.profile_id, e.metric_id, e.unique_id, e.occurred_at, e.properties, e.value, "
-        "e.value_currency from kl_event as e"
+    columns=(
+        "e.id, e.uuid, e.profile_id, e.metric_id, e.unique_id, e.occurred_at, e.properties, e.value, "
+        "e.value_currency"
     ),
+    source="kl_event as e",
     id_sql="e.id",
     sorts={"datetime": "e.occurred_at", "timestamp": "e.occurred_at"},
     default_sort="-datetime",

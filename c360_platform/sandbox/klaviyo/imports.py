@@ -16,9 +16,9 @@ from typing import Any, Final
 import orjson
 
 from c360_platform.sandbox.klaviyo import errors, ids, times
-from c360_platform.sandbox.klaviyo.bodies import check_model, profile_problems, raise_if_any
+from c360_platform.sandbox.klaviyo.bodies import model_problems, profile_problems, raise_if_any
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
-from c360_platform.sandbox.klaviyo.errors import Problem
+from c360_platform.sandbox.klaviyo.errors import ApiError, Problem
 from c360_platform.sandbox.klaviyo.filters import Conditions, FilterField, conditions
 from c360_platform.sandbox.klaviyo.list_resource import list_resource
 from c360_platform.sandbox.klaviyo.paging import Collection, Fields, includes, read_page
@@ -37,33 +37,21 @@ _ATTRIBUTES: Final = (
     "started_at",
 )
 _JOBS: Final = Collection(
-    select=(
-        f"select j.id, j.list_ids, {', '.join(f'j.{name}' for name in _ATTRIBUTES)} from kl_import_job as j"
-    ),
+    columns=f"j.id, j.list_ids, {', '.join(f'j.{name}' for name in _ATTRIBUTES)}",
+    source="kl_import_job as j",
     id_sql="j.id",
     sorts={"created_at": "j.created_at"},
     default_sort="-created_at",
-    default_size=20,
-    max_size=100,
 )
-_ERRORS: Final = Collection(
-    "select e.body from kl_import_error as e", "e.position", {"position": "e.position"}, "position", 20, 100
-)
+_BY_POSITION: Final = {"position": "i.position"}
+_ERRORS: Final = Collection("i.body", "kl_import_error as i", "i.position", _BY_POSITION, "position")
+_IDS: Final = Collection("i.profile_id", "kl_import_profile as i", "i.position", _BY_POSITION, "position")
 _PROFILES: Final = Collection(
-    f"select {COLUMNS} from kl_import_profile as i join kl_profile as p on p.id = i.profile_id",
+    COLUMNS,
+    "kl_import_profile as i join kl_profile as p on p.id = i.profile_id",
     "i.position",
-    {"position": "i.position"},
+    _BY_POSITION,
     "position",
-    20,
-    100,
-)
-_PROFILE_IDS: Final = Collection(
-    "select i.profile_id as id from kl_import_profile as i",
-    "i.position",
-    {"position": "i.position"},
-    "position",
-    20,
-    100,
 )
 
 
@@ -84,10 +72,12 @@ def endpoints() -> list[Endpoint]:
 def bulk_import_profiles(call: Call) -> Answer:
     """202 with a queued job."""
     body = call.body()
-    check_model(body, "profile_import_job_create_query", "ProfileImportJobCreateQuery")
+    problems = model_problems(body, "profile_import_job_create_query", "ProfileImportJobCreateQuery")
+    if not all(problem.pointer and problem.pointer.startswith(f"{_ROWS}/") for problem in problems):
+        raise ApiError(400, *problems)
     data = body["data"]
     rows = data["attributes"]["profiles"]["data"]
-    _check_rows(rows)
+    _check_rows(rows, problems)
     relationships = data.get("relationships") or {}
     list_ids = [entry["id"] for entry in ((relationships.get("lists") or {}).get("data") or [])]
     for list_id in list_ids:
@@ -123,7 +113,7 @@ def get_job(call: Call) -> Answer:
 
 
 def get_import_errors(call: Call) -> Answer:
-    page = read_page(call, _ERRORS, _of_job(call, "e"))
+    page = read_page(call, _ERRORS, _of_job(call))
     fields = Fields(call.params, "import-error", ("code", "title", "detail", "source", "original_payload"))
     data = []
     for row in page.rows:
@@ -141,14 +131,14 @@ def get_import_errors(call: Call) -> Answer:
 
 
 def get_profiles(call: Call) -> Answer:
-    page = read_page(call, _PROFILES, _of_job(call, "i"))
+    page = read_page(call, _PROFILES, _of_job(call))
     view = ProfileView(call.params, call.base)
     return Answer(body={"data": [view.resource(row) for row in page.rows], "links": page.links})
 
 
 def get_profile_ids(call: Call) -> Answer:
-    page = read_page(call, _PROFILE_IDS, _of_job(call, "i"))
-    data = [{"type": "profile", "id": row["id"]} for row in page.rows]
+    page = read_page(call, _IDS, _of_job(call))
+    data = [{"type": "profile", "id": row["profile_id"]} for row in page.rows]
     return Answer(body={"data": data, "links": page.links})
 
 
@@ -163,12 +153,15 @@ def get_list_ids(call: Call) -> Answer:
     return Answer(body={"data": _list_ids(row), "links": links})
 
 
-def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+def _check_rows(rows: Sequence[Mapping[str, Any]], problems: list[Problem]) -> None:
+    """Name every bad row at once; `problems` are those that the model has found."""
     if not 1 <= len(rows) <= MAX_ROWS:
         detail = f"The number of profiles must be between 1 and {MAX_ROWS}, not {len(rows)}."
         raise errors.invalid(detail, _ROWS)
-    problems: list[Problem] = []
+    malformed = {str(problem.pointer).removeprefix(f"{_ROWS}/").partition("/")[0] for problem in problems}
     for index, row in enumerate(rows):
+        if malformed and str(index) in malformed:
+            continue
         attributes, pointer = row["attributes"], f"{_ROWS}/{index}"
         problems += profile_problems(attributes, f"{pointer}/attributes", phone_must_be_valid=False)
         if not (row.get("id") or any(attributes.get(name) for name in _KEYS)):
@@ -179,11 +172,11 @@ def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     raise_if_any(problems)
 
 
-def _of_job(call: Call, alias: str) -> Conditions:
+def _of_job(call: Call) -> Conditions:
     job_id = call.path_params["id"]
     _job(call, job_id)
     found = Conditions()
-    found.add(f"{alias}.job_id = ?", job_id)
+    found.add("i.job_id = ?", job_id)
     return found
 
 

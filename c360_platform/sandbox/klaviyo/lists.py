@@ -40,24 +40,22 @@ _MEMBER_FILTERS: Final = {
     "joined_group_at": FilterField(COMPARISONS, "m.joined_at", "time"),
 }
 _SORTS: Final = {"id": "l.id", "name": "l.name", "created": "l.created_at", "updated": "l.updated_at"}
-_LISTS: Final = Collection("select l.* from kl_list as l", "l.id", _SORTS, "id", 10, 10)
+_LISTS: Final = Collection("l.*", "kl_list as l", "l.id", _SORTS, "id", 10, 10)
 _LISTS_OF_PROFILE: Final = Collection(
-    "select l.* from kl_list_member as m join kl_list as l on l.id = m.list_id",
-    "l.id",
-    _SORTS,
-    "id",
-    200,
-    None,
+    columns="l.*",
+    source="kl_list_member as m join kl_list as l on l.id = m.list_id",
+    id_sql="l.id",
+    sorts=_SORTS,
+    default_sort="id",
+    default_size=200,
+    max_size=None,
 )
 _MEMBERS: Final = Collection(
-    select=(
-        f"select {COLUMNS}, m.joined_at from kl_list_member as m join kl_profile as p on p.id = m.profile_id"
-    ),
+    columns=f"{COLUMNS}, m.joined_at",
+    source="kl_list_member as m join kl_profile as p on p.id = m.profile_id",
     id_sql="m.profile_id",
     sorts={"joined_group_at": "m.joined_at"},
     default_sort="joined_group_at",
-    default_size=20,
-    max_size=100,
 )
 
 

@@ -23,7 +23,8 @@ _FILTERS: Final = {
     "integration.category": FilterField(("equals",), "null"),  # recorded: accepted, finds nothing
 }
 _METRICS: Final = Collection(
-    select=f"select {COLUMNS} from kl_metric as m",
+    columns=COLUMNS,
+    source="kl_metric as m",
     id_sql="m.id",
     sorts={"id": "m.id"},
     default_sort="id",

@@ -25,18 +25,23 @@ from c360_platform.sandbox.klaviyo.filters import Conditions
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """How a collection is read: `select … from …`, its id, sortable expressions, and page sizes.
+    """How a collection is read: columns of a source, its id, sortable expressions, and page sizes.
 
     `sorts` maps a name to a non-null SQL expression; `default_sort` may begin with "-". `max_size` None
     means that page[size] is not accepted.
     """
 
-    select: str
+    columns: str
+    source: str
     id_sql: str
     sorts: Mapping[str, str]
     default_sort: str
-    default_size: int
-    max_size: int | None
+    default_size: int = 20
+    max_size: int | None = 100
+
+    @property
+    def select(self) -> str:
+        return f"select {self.columns} from {self.source}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,9 @@ def read_page(call: Call, collection: Collection, conditions: Conditions, *, sor
         parameters.extend(position)
     clause = f" where {' and '.join(where)}" if where else ""
     direction = "desc" if descending else "asc"
-    head, _, tail = collection.select.partition(" from ")
     rows = call.store.rows(
-        f"{head}, {expression} as _sort, {id_sql} as _id from {tail}{clause} "
-        f"order by {expression} {direction}, {id_sql} {direction} limit ?",
+        f"select {collection.columns}, {expression} as _sort, {id_sql} as _id "
+        f"from {collection.source}{clause} order by {expression} {direction}, {id_sql} {direction} limit ?",
         [*parameters, size + 1],
     )
     following = None

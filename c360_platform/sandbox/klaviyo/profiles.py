@@ -57,7 +57,8 @@ _LAST_SUPPRESSED: Final = (
     "from json_each(p.email_suppressions) as s), '')"
 )
 _PROFILES: Final = Collection(
-    select=f"select {COLUMNS} from kl_profile as p",
+    columns=COLUMNS,
+    source="kl_profile as p",
     id_sql="p.id",
     sorts={
         "id": "p.id",
@@ -68,8 +69,6 @@ _PROFILES: Final = Collection(
         f"{_LIST_SUPPRESSIONS}.timestamp": "''",
     },
     default_sort="id",
-    default_size=20,
-    max_size=100,
 )
 
 

@@ -5,11 +5,14 @@ Belongs here: ISO 8601 in and out. Does not belong here: what time it is (`clock
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# A raw "+" in a query string arrives as a space.
+_LOST_PLUS: Final = re.compile(r"(T.+) (\d\d:?\d\d)\Z")
 
 
 def iso(microseconds: int | None) -> str | None:
@@ -33,8 +36,7 @@ def iso_exact(microseconds: int | None) -> str | None:
 
 def parse(text: str) -> int:
     """Microseconds since 1970 of an ISO time; without a zone it is UTC. Raises ValueError."""
-    # A raw "+" in a query string arrives as a space.
-    moment = datetime.fromisoformat(text.strip().replace(" 00:00", "+00:00").replace(" 0000", "+00:00"))
+    moment = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text.strip()))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
