@@ -1,0 +1,95 @@
+# ruff: noqa: N818 - an exception is named for what happened
+"""What can go wrong while loading a source, each with one line that says where and what to do.
+
+Belongs here: the exceptions, and finding them again below the ones dlt wraps around them. Does not belong
+here: deciding when to raise; `transport` and the sources do. No message holds a secret or a record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class IngestionError(Exception):
+    """A load that cannot go on; the message is one line for a person."""
+
+
+class SourceUnauthorized(IngestionError):
+    """401: the credentials are not accepted. Trying again does not help."""
+
+
+class SourceForbidden(IngestionError):
+    """403: the credentials lack a right. Trying again does not help."""
+
+
+class SourceUnreachable(IngestionError):
+    """No answer: refused, timed out, or the connection broke again and again."""
+
+
+class SourceUnavailable(IngestionError):
+    """The service kept answering with an error of its own (5xx, 408, 409), or 429 for too long."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SourceRejected(IngestionError):
+    """The service refuses the request itself (4xx)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SourceProtocolError(IngestionError):
+    """An answer that is not what the API documents: not JSON, a wrong type, pages without end."""
+
+
+class ResourceSelectionError(IngestionError):
+    """Resources that only load together were selected apart."""
+
+
+class WarehouseInUse(IngestionError):
+    """Another process has the warehouse file open."""
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise the `IngestionError` below dlt's own exceptions instead of them.
+
+    A warehouse locked by another process becomes `WarehouseInUse`; anything else passes unchanged.
+    """
+    try:
+        yield
+    except IngestionError:
+        raise
+    except Exception as error:
+        found = find_ingestion_error(error)
+        if found is None:
+            raise
+        raise found from None
+
+
+def find_ingestion_error(error: BaseException) -> IngestionError | None:
+    """The `IngestionError` that caused `error`, when there is one."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, IngestionError):
+            return cause
+        if type(cause).__module__.startswith(("duckdb", "_duckdb")) and "lock on file" in str(cause):
+            return _warehouse_in_use(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _warehouse_in_use(text: str) -> WarehouseInUse:
+    file = re.search(r'lock on file "([^"]+)"', text)
+    process = re.search(r"PID (\d+)", text)
+    where = file.group(1) if file else "the warehouse"
+    who = f"process {process.group(1)}" if process else "another process"
+    return WarehouseInUse(f"{where} is open in {who}: DuckDB allows one writer, stop it and load again")

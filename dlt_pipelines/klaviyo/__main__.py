@@ -1,0 +1,47 @@
+"""`python -m dlt_pipelines.klaviyo`: load Klaviyo into a DuckDB file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from dlt_pipelines.command import make_parser, progress, run
+from dlt_pipelines.klaviyo import NAME, RESOURCES, load
+
+_EPILOG = """\
+the private key comes from the environment or .dlt/secrets.toml, as everywhere in dlt:
+  SOURCES__KLAVIYO__API_KEY     with profiles:read, events:read, metrics:read and lists:read
+
+examples:
+  python -m dlt_pipelines.klaviyo --warehouse warehouse.duckdb
+  SOURCES__KLAVIYO__API_KEY=pk_demo_local python -m dlt_pipelines.klaviyo --warehouse warehouse.duckdb \\
+      --base-url http://127.0.0.1:8377
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, load, and say what happened; the exit code."""
+    parser = make_parser(
+        NAME,
+        RESOURCES,
+        description=(
+            "Load profiles with consent and suppression, events, metrics, lists and their members from "
+            "Klaviyo. Profiles and events are read incrementally with a look-back, the rest in full."
+        ),
+        epilog=_EPILOG,
+    )
+    options = parser.parse_args(arguments)
+    return run(
+        NAME,
+        lambda: load(
+            options.warehouse.absolute(),
+            base_url=options.base_url,
+            pipelines_dir=options.pipelines_dir,
+            resources=options.resources,
+            report=progress,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

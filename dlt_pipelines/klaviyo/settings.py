@@ -1,0 +1,40 @@
+"""Klaviyo's numbers: page sizes and how far back to look, each with its reason.
+
+Belongs here: constants. Does not belong here: credentials and addresses, which are arguments of the source.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+BASE_URL: Final = "https://a.klaviyo.com"
+REVISION: Final = "2026-10-15"
+
+# Maxima of the API reference. Limits are 75 calls a second and 750 a minute (events: 350 and 3500).
+PROFILE_PAGE: Final = 100
+EVENT_PAGE: Final = 1000
+LIST_PAGE: Final = 10
+MEMBER_PAGE: Final = 100
+
+# Pages in one package: what a kill costs at most, 50,000 profiles or 200,000 events.
+PROFILE_PAGES_PER_PACKAGE: Final = 500
+EVENT_PAGES_PER_PACKAGE: Final = 200
+
+# Klaviyo was founded in 2012; events may be dated earlier, but not before 2000.
+FIRST_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+# `updated` has whole seconds and can only be compared with "greater than".
+TICK: Final = timedelta(seconds=1)
+PROFILES_LOOKBACK: Final = timedelta(minutes=10)
+# A suppression carries the time it was asked for and shows up to four hours later.
+SUPPRESSIONS_LOOKBACK: Final = timedelta(hours=6)
+# Deleted and merged profiles appear in no feed: now and then all are read, and the missing ones marked.
+SWEEP_EVERY: Final = timedelta(days=7)
+
+# Events become readable up to 110 minutes late, so nothing newer than this counts as read.
+EVENTS_LAG: Final = timedelta(hours=2)
+EVENTS_LOOKBACK: Final = timedelta(hours=3)
+# Events may be sent with a date in the past: now and then a wide window is read again.
+WIDE_LOOKBACK: Final = timedelta(days=7)
+WIDE_EVERY: Final = timedelta(days=7)

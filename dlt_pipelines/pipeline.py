@@ -1,0 +1,115 @@
+"""From a source to the warehouse: the dlt pipeline, and loading until a source is caught up.
+
+Belongs here: how dlt is set up, and the loop around its runs. Does not belong here: what is loaded.
+
+The destination is the only authority on how far a source was read: cursors are committed there together
+with their rows, and what a killed load left behind on disk is thrown away and read again. Every table merges
+by key or is replaced, so reading again changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.runtime.telemetry import stop_telemetry
+
+from dlt_pipelines.errors import IngestionError, plain_errors
+
+_MOST_PACKAGES: Final = 10_000
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "runtime.dlthub_telemetry": False,
+    "runtime.log_level": "ERROR",
+    # which load wrote a row: lineage, and telling rows of a load that never finished
+    "normalize.parquet_normalizer.add_dlt_load_id": True,
+    # people's data need not lie in the warehouse twice
+    "load.truncate_staging_dataset": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did: rows written by table (re-read ones included), packages committed, seconds."""
+
+    source: str
+    rows: dict[str, int] = field(default_factory=dict)
+    packages: int = 0
+    seconds: float = 0.0
+
+
+def make_pipeline(name: str, destination: Path | str | Any, pipelines_dir: Path | str | None = None) -> Any:
+    """A new dlt pipeline that loads into the dataset (schema) `name`.
+
+    `destination` is the path of a DuckDB file, opened without any configuration so that other connections
+    of the process agree with it, or a dlt destination. `pipelines_dir` holds dlt's working files (default:
+    dlt's own). Make a new pipeline and a new source for every run: Dagster's integration changes the schema
+    of the objects it is given, and a second run with the same ones fails.
+    """
+    _set_defaults()
+    if isinstance(destination, Path | str):
+        path = Path(destination)
+        if not path.is_absolute():
+            raise IngestionError(f"the warehouse path must be absolute, got {path}")
+        # a reader never sees the table half empty
+        destination = dlt.destinations.duckdb(str(path), replace_strategy="insert-from-staging")
+    return dlt.pipeline(
+        pipeline_name=name,
+        dataset_name=name,
+        destination=destination,
+        pipelines_dir=str(pipelines_dir) if pipelines_dir is not None else None,
+    )
+
+
+def load_until_caught_up(
+    make_source: Callable[[], Any],
+    make_pipeline: Callable[[], Any],
+    *,
+    report: Callable[[str], None] | None = None,
+) -> LoadReport:
+    """Run a source package by package until it says that it is caught up; a kill costs one package at most.
+
+    `report` gets one line per committed package. Raises an `IngestionError` for everything that a person can
+    mend; what was committed before stays.
+    """
+    started = time.monotonic()
+    rows: dict[str, int] = {}
+    with plain_errors():
+        pipeline = make_pipeline()
+        pipeline.drop()
+        for packages in range(1, _MOST_PACKAGES):
+            source = make_source()
+            pipeline.run(source)
+            for table, count in pipeline.last_trace.last_normalize_info.row_counts.items():
+                if not table.startswith("_dlt"):
+                    rows[table] = rows.get(table, 0) + count
+            if report is not None:
+                report(f"{source.name}: package {packages}, {sum(rows.values())} rows")
+            if is_caught_up(pipeline, source.name):
+                return LoadReport(source.name, rows, packages, time.monotonic() - started)
+            pipeline = make_pipeline()
+    raise IngestionError(f"{source.name} was not caught up after {_MOST_PACKAGES} packages")
+
+
+def is_caught_up(pipeline: Any, source_name: str) -> bool:
+    """False when the last run stopped at its page budget and more is waiting."""
+    resources = pipeline.state.get("sources", {}).get(source_name, {}).get("resources", {})
+    return all(state.get("caught_up", True) for state in resources.values())
+
+
+def _set_defaults() -> None:
+    """Our defaults below the user's own dlt configuration, which wins."""
+    missing = {key: value for key, value in _DEFAULTS.items() if dlt.config.get(key) is None}
+    if not missing:
+        return
+    for key, value in missing.items():
+        dlt.config[key] = value
+    # dlt settles log level and telemetry when it is first touched, which is before this
+    stop_telemetry()
+    Container()[PluggableRunContext].initialize_runtime()

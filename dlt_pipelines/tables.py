@@ -1,0 +1,108 @@
+"""Raw tables: a struct per table gives its columns, how a page is decoded, and its Arrow form.
+
+Belongs here: the mapping from a struct's annotations to dlt and Arrow types, and how tables are written.
+Does not belong here: any particular table; the sources' `decoding` modules declare those.
+
+Annotations and what they become: `Identifier` (a number or text in the API) text; `str` text; `int` bigint;
+`bool` bool; `datetime` timestamp in UTC; `Json` the exact JSON text of anything nested. All may be null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from operator import attrgetter
+from types import NoneType
+from typing import Any, Final, get_args
+
+import msgspec
+import pyarrow as pa
+
+Identifier = int | str
+Json = msgspec.Raw
+NULL: Final = msgspec.Raw(b"null")
+
+_UTC_MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
+_KINDS: Final[dict[frozenset[Any], tuple[str, pa.DataType]]] = {
+    frozenset({int, str}): ("text", pa.string()),
+    frozenset({str}): ("text", pa.string()),
+    frozenset({Json}): ("text", pa.string()),
+    frozenset({int}): ("bigint", pa.int64()),
+    frozenset({bool}): ("bool", pa.bool_()),
+    frozenset({datetime}): ("timestamp", _UTC_MICROSECONDS),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A raw table with one column per field of `row`.
+
+    `newest_by` is the column that decides when one package brings a key twice: the larger value wins.
+    """
+
+    name: str
+    row: type[msgspec.Struct]
+    primary_key: tuple[str, ...]
+    newest_by: str | None = None
+
+    def arrow(self, rows: Sequence[msgspec.Struct]) -> pa.Table:
+        """The rows (of `row` or a subclass) as Arrow, typed also when there are none."""
+        columns = [_column(rows, name, kinds) for name, kinds in self._kinds.items()]
+        return pa.table(columns, schema=self.schema)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Arrow's schema of the table."""
+        fields = [
+            pa.field(name, _KINDS[kinds][1], nullable=name not in self.primary_key)
+            for name, kinds in self._kinds.items()
+        ]
+        return pa.schema(fields)
+
+    @property
+    def merged(self) -> dict[str, Any]:
+        """Arguments of `dlt.resource` for rows that replace the ones with the same key."""
+        # delete-insert: upsert fails when a package brings a key twice, even with dedup_sort
+        return {**self._common, "write_disposition": {"disposition": "merge", "strategy": "delete-insert"}}
+
+    @property
+    def replaced(self) -> dict[str, Any]:
+        """Arguments of `dlt.resource` for a table that every load writes anew."""
+        return {**self._common, "write_disposition": "replace"}
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        columns: dict[str, dict[str, Any]] = {
+            name: {"data_type": _KINDS[kinds][0], "nullable": name not in self.primary_key}
+            for name, kinds in self._kinds.items()
+        }
+        if self.newest_by is not None:
+            columns[self.newest_by]["dedup_sort"] = "desc"
+        return {
+            "name": self.name,
+            "primary_key": self.primary_key,
+            "columns": columns,
+            "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
+            # dlt's own default for DuckDB needs gigabytes for 100,000 rows
+            "file_format": "parquet",
+        }
+
+    @cached_property
+    def _kinds(self) -> dict[str, frozenset[Any]]:
+        kinds = {}
+        for column in msgspec.structs.fields(self.row):
+            members = get_args(column.type) or (column.type,)
+            kinds[column.name] = frozenset(members) - {NoneType}
+        return kinds
+
+
+def _column(rows: Sequence[msgspec.Struct], name: str, kinds: frozenset[Any]) -> pa.Array:
+    values = list(map(attrgetter(name), rows))
+    if kinds == {Json}:
+        texts = [None if (text := bytes(value)) in {b"", b"null"} else text for value in values]
+        return pa.array(texts, pa.binary()).cast(pa.string())
+    if kinds == {int, str}:
+        values = [value if value is None else str(value) for value in values]
+    return pa.array(values, _KINDS[kinds][1])

@@ -1,0 +1,51 @@
+"""`python -m dlt_pipelines.zendesk`: load Zendesk into a DuckDB file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from dlt_pipelines.command import make_parser, progress, run
+from dlt_pipelines.zendesk import NAME, RESOURCES, load
+
+_EPILOG = """\
+credentials come from the environment or .dlt/secrets.toml, as everywhere in dlt:
+  SOURCES__ZENDESK__EMAIL       an administrator's e-mail (or --email)
+  SOURCES__ZENDESK__API_TOKEN   that administrator's API token
+  SOURCES__ZENDESK__BASE_URL    https://{subdomain}.zendesk.com (or --base-url)
+
+examples:
+  python -m dlt_pipelines.zendesk --warehouse warehouse.duckdb
+  SOURCES__ZENDESK__API_TOKEN=demo python -m dlt_pipelines.zendesk --warehouse warehouse.duckdb \\
+      --base-url http://127.0.0.1:8377 --email agent@sandbox.example
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, load, and say what happened; the exit code."""
+    parser = make_parser(
+        NAME,
+        RESOURCES,
+        description=(
+            "Load tickets, ticket metrics, users, organizations and satisfaction from Zendesk. Only what "
+            "changed since the last load is read; tickets and ticket_metrics load together."
+        ),
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--email", help="an administrator's e-mail")
+    options = parser.parse_args(arguments)
+    return run(
+        NAME,
+        lambda: load(
+            options.warehouse.absolute(),
+            base_url=options.base_url,
+            email=options.email,
+            pipelines_dir=options.pipelines_dir,
+            resources=options.resources,
+            report=progress,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
