@@ -90,7 +90,7 @@ def load_specs(manifest: Mapping[str, Any], *, project_dir: Path | None = None) 
                 found.append((spec, source))
     problems += _conflicts(found)
     if problems:
-        raise SyncConfigError(sorted(problems))
+        raise SyncConfigError(problems)
     return sorted((spec for spec, _ in found), key=lambda spec: spec.name)
 
 
@@ -104,11 +104,11 @@ class _BlockReader:
         self.problems: list[str] = []
 
     def read(self) -> SyncSpec | None:
+        for path in self.source.repeated_keys():
+            self._problem(path, f"`{path[-1]}` stands twice: keep one")
         block = self._block()
         if block is None:
             return None
-        for path in self.source.repeated_keys():
-            self._problem(path, f"`{path[-1]}` stands twice: keep one")
         self._check_columns(block)
         self._check_names(block)
         return None if self.problems else self._spec(block)

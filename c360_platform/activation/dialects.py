@@ -1,0 +1,179 @@
+"""The few words in which DuckDB's and BigQuery's SQL differ, as far as the engine needs them.
+
+Belongs here: expressions, that is the JSON text of a column, its check, its canonical text for the hash,
+literals and type names. Does not belong here: statements (`plan`, `ledger`) and what Klaviyo expects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from c360_platform.warehouse import Engine
+
+Kind = Literal[
+    "text", "boolean", "integer", "decimal", "double", "date", "timestamp", "naive", "list", "json"
+]
+
+_LIST = re.compile(r"ARRAY<(?P<bigquery>\w+)>|(?P<duckdb>[^\[\]]+)\[\]")
+_KINDS: tuple[tuple[str, Kind], ...] = (
+    (r"VARCHAR|STRING|UUID|ENUM\(.*\)|CHAR.*|TEXT", "text"),
+    (r"BOOL(EAN)?", "boolean"),
+    (r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT64", "integer"),
+    (r"DECIMAL.*|(BIG)?NUMERIC.*", "decimal"),
+    (r"DOUBLE|FLOAT(64)?|REAL", "double"),
+    (r"DATE", "date"),
+    (r"TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ", "timestamp"),
+    (r"TIMESTAMP(_S|_MS|_NS)?|DATETIME", "naive"),
+    (r"JSON", "json"),
+)
+_LIST_ELEMENTS = frozenset({"text", "boolean", "integer", "decimal", "date"})
+_EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, holds exactly
+
+
+class Dialect:
+    """DuckDB's words; `BigQueryDialect` overrides what differs. All methods return SQL text."""
+
+    string, integer, double, boolean, timestamp = "varchar", "bigint", "double", "boolean", "timestamptz"
+    cluster = ""
+
+    def kind(self, type_name: str) -> Kind | None:
+        """What a column of the engine's type is to Klaviyo; None when it has no form there."""
+        element = _LIST.fullmatch(type_name)
+        if element is not None:
+            inner = self.kind(element["bigquery"] or element["duckdb"])
+            return "list" if inner in _LIST_ELEMENTS else None
+        return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, type_name)), None)
+
+    def name(self, column: str) -> str:
+        return '"' + column.replace('"', '""') + '"'
+
+    def literal(self, text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    def text(self, expression: str) -> str:
+        return f"cast({expression} as {self.string})"
+
+    def md5(self, text: str) -> str:
+        """Thirty-two hex digits, the same in every version: hash functions made for joins are not."""
+        return f"md5({text})"
+
+    def bytes(self, text: str) -> str:
+        return f"strlen({text})"
+
+    def matches(self, text: str, pattern: str) -> str:
+        """`pattern` is RE2 without backslashes, which the engines' literals treat differently."""
+        return f"regexp_matches({text}, {self.literal(pattern)})"
+
+    def joined(self, parts: Sequence[str], separator: str = ",") -> str:
+        """The parts that are not null, joined; an empty text when all are."""
+        if not parts:
+            return "''"
+        return f"concat_ws({self.literal(separator)}, {', '.join(parts)})"
+
+    def json_string(self, text: str) -> str:
+        return f"cast(to_json({text}) as varchar)"
+
+    def iso_time(self, expression: str, kind: Kind) -> str:
+        """Seconds precision with offset +00:00; a time without zone is taken as UTC."""
+        local = f"timezone('UTC', {expression})" if kind == "timestamp" else expression
+        return f"strftime({local}, '%Y-%m-%dT%H:%M:%S+00:00')"
+
+    def as_timestamp(self, expression: str, kind: Kind) -> str:
+        """The moment as the engine's timestamp with time zone; dates are midnight, all naive is UTC."""
+        return expression if kind == "timestamp" else f"timezone('UTC', cast({expression} as timestamp))"
+
+    def json(self, expression: str, kind: Kind) -> str:
+        """A column as JSON text, null when the column is null. Only for values without a `problem`."""
+        if kind == "text":
+            return self.json_string(self.text(expression))
+        if kind in ("timestamp", "naive"):
+            return f"""'"' || {self.iso_time(expression, kind)} || '"'"""
+        if kind == "date":
+            return f"""'"' || {self.text(expression)} || '"'"""
+        if kind == "list":
+            return self.json_string(expression)
+        return self.text(expression)
+
+    def problem(self, expression: str, kind: Kind) -> str | None:
+        """A condition that holds when a value has no exact JSON form; `PROBLEM_TEXT` has the words for it."""
+        if kind == "double":
+            return f"not {self.is_finite(expression)}"
+        if kind == "integer":
+            return f"{expression} not between -{_EXACT_INTEGER} and {_EXACT_INTEGER}"
+        if kind in ("date", "timestamp", "naive"):  # infinity is outside too
+            return f"{expression} not between '0001-01-01' and '9999-12-31'"
+        return None
+
+    def is_finite(self, expression: str) -> str:
+        return f"isfinite({expression})"
+
+    def canonical(self, expression: str, kind: Kind) -> str:
+        """Text that is equal exactly when the value is, for the hash; null when the column is."""
+        return self.json(expression, kind) if kind in ("list", "json") else self.text(expression)
+
+
+PROBLEM_TEXT: dict[Kind, str] = {
+    "double": "is not a finite number",
+    "integer": "is beyond 2^53 and would be rounded: make the column text",
+    "date": "is not between the years 1 and 9999",
+    "timestamp": "is not between the years 1 and 9999",
+    "naive": "is not between the years 1 and 9999",
+}
+
+
+class BigQueryDialect(Dialect):
+    """BigQuery's words where they differ from DuckDB's."""
+
+    string, integer, double, boolean, timestamp = "string", "int64", "float64", "bool", "timestamp"
+    cluster = "cluster by position"
+
+    def kind(self, type_name: str) -> Kind | None:
+        # BigQuery's TIMESTAMP has a zone (UTC), its DATETIME has none.
+        return "timestamp" if type_name == "TIMESTAMP" else super().kind(type_name)
+
+    def name(self, column: str) -> str:
+        return f"`{column}`"
+
+    def literal(self, text: str) -> str:
+        return json.dumps(text)  # BigQuery's escapes in double quotes are a superset of JSON's
+
+    def md5(self, text: str) -> str:
+        return f"to_hex(md5({text}))"
+
+    def bytes(self, text: str) -> str:
+        return f"byte_length({text})"
+
+    def matches(self, text: str, pattern: str) -> str:
+        return f"regexp_contains({text}, {self.literal(pattern)})"
+
+    def joined(self, parts: Sequence[str], separator: str = ",") -> str:
+        if not parts:
+            return "''"
+        return f"array_to_string([{', '.join(parts)}], {self.literal(separator)})"
+
+    def json_string(self, text: str) -> str:
+        return f"if({text} is null, null, to_json_string({text}))"
+
+    def iso_time(self, expression: str, kind: Kind) -> str:
+        function = "format_timestamp" if kind == "timestamp" else "format_datetime"
+        return f"{function}('%Y-%m-%dT%H:%M:%S+00:00', {expression})"
+
+    def as_timestamp(self, expression: str, kind: Kind) -> str:
+        return expression if kind == "timestamp" else f"timestamp({expression}, 'UTC')"
+
+    def is_finite(self, expression: str) -> str:
+        return f"not (is_nan({expression}) or is_inf({expression}))"
+
+    def problem(self, expression: str, kind: Kind) -> str | None:
+        # BigQuery's dates and times end with 9999 and know no infinity.
+        return None if kind in ("date", "timestamp", "naive") else super().problem(expression, kind)
+
+    def json(self, expression: str, kind: Kind) -> str:
+        return f"to_json_string({expression})" if kind == "json" else super().json(expression, kind)
+
+
+def dialect_of(engine: Engine) -> Dialect:
+    return BigQueryDialect() if engine == "bigquery" else Dialect()

@@ -1,0 +1,343 @@
+"""What is true: runs, batches, confirmed rows and rejected rows, in the warehouse's `c360_sync` schema.
+
+Belongs here: every statement about these tables, and the rule that a row enters the state only when Klaviyo
+has confirmed it. Does not belong here: what to send (`plan`) and how (`transport`).
+
+    runs         one row per run of a sync with its counters
+    batches      a lane and a range of positions of the plan; planned → accepted → confirmed, or failed.
+                 `planned` may have been sent or not (the process died in between): it is sent again
+    state        one row per confirmed row: key, hash of the payload, fields with a value
+    rejections   one row per rejected row with the reason; `resolved_at` is set once it went through or left
+    plan_<sync>  the rows of the current plan (see `plan`)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from c360_platform.activation.dialects import dialect_of
+from c360_platform.activation.errors import SyncFailed
+from c360_platform.activation.ledger_tables import (
+    BATCH_COLUMNS,
+    SCHEMA,
+    Batch,
+    Rejection,
+    batch_table,
+    definitions,
+    rejection_table,
+    within,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from c360_platform.warehouse import Statement, Warehouse
+
+
+class Ledger:
+    """The tables of one sync. Every method is one short visit to the warehouse."""
+
+    def __init__(self, warehouse: Warehouse, sync: str) -> None:
+        if not re.fullmatch(r"\w+", sync):
+            raise SyncFailed(f"the sync's name {sync!r} must consist of letters, digits and underscores")
+        self.warehouse = warehouse
+        self.sync = sync
+        self.sync_literal = f"'{sync}'"
+        self.dialect = dialect_of(warehouse.engine)
+        self.runs = warehouse.relation(SCHEMA, "runs")
+        self.batches = warehouse.relation(SCHEMA, "batches")
+        self.state = warehouse.relation(SCHEMA, "state")
+        self.rejections = warehouse.relation(SCHEMA, "rejections")
+        self.plan = warehouse.relation(SCHEMA, f"plan_{sync}")
+        self._open: list[Batch] = []
+
+    def prepare(self) -> None:
+        """Make missing tables and read what an earlier run left open."""
+        if not self.warehouse.exists(self.rejections):  # the last to be made
+            self._create_tables()
+        rows = self.warehouse.table(
+            f"select {', '.join(BATCH_COLUMNS)} from {self.batches} "
+            f"where sync = ? and status in ('planned', 'accepted') order by first_position",
+            [self.sync],
+        )
+        self._open = [Batch(*row.values()) for row in rows.to_pylist()]
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    @property
+    def open_batches(self) -> list[Batch]:
+        """Batches whose fate at Klaviyo is not known yet, in order."""
+        return list(self._open)
+
+    def has_open_batches(self) -> bool:
+        return bool(self._open)
+
+    def open_rows(self) -> str:
+        """A condition over the plan's rows: those of open batches."""
+        return within(self._open)
+
+    def open_row_count(self) -> int:
+        return sum(batch.rows for batch in self._open)
+
+    def last_open_position(self) -> int:
+        return max((batch.last for batch in self._open), default=0)
+
+    def state_row_count(self) -> int:
+        return self._number(f"select count(*) as n from {self.state} where sync = ?", [self.sync])
+
+    def has_confirmed_batches(self) -> bool:
+        """Whether this sync ever got something through: if not, its events are history, not news."""
+        return (
+            self._number(
+                f"select count(*) as n from {self.batches} where sync = ? and status = 'confirmed'",
+                [self.sync],
+            )
+            > 0
+        )
+
+    def targets(self) -> set[str]:
+        """The ids of the lists that the state's members were put on."""
+        rows = self.warehouse.table(f"select distinct target from {self.state} where sync = ?", [self.sync])
+        return set(rows["target"].to_pylist())
+
+    def sizes(self) -> pa.Table:
+        """Lane, position and bytes of every planned row that travels and is in no batch yet, in order."""
+        return self.warehouse.table(
+            f"select lane, position, bytes from {self.plan} "
+            f"where lane is not null and not ({self.open_rows()}) order by position"
+        )
+
+    def rows(self, batch: Batch) -> pa.Table:
+        """The rows of a batch that are not rejected, in order."""
+        return self.warehouse.table(
+            "select position, operation, key, payload_hash, payload, bytes, cleared, recipient, metric, "
+            f"occurred_at from {self.plan} where {within([batch])} "
+            f"and key not in (select key from {self.rejections} where sync = ? and batch_id = ?) "
+            "order by position",
+            [self.sync, batch.batch_id],
+        )
+
+    def planned_keys(self, operation: str) -> list[str]:
+        rows = self.warehouse.table(
+            f"select key from {self.plan} where operation = ? and not ({self.open_rows()}) order by key",
+            [operation],
+        )
+        return rows["key"].to_pylist()
+
+    # Writing ------------------------------------------------------------------------------------------------
+
+    def begin(self, run_id: str, kind: str, started_at: datetime) -> None:
+        """Open a run; one that was left running by a dead process is closed as abandoned."""
+        self.warehouse.transaction(
+            [
+                (
+                    f"update {self.runs} set status = 'abandoned', finished_at = ? "
+                    "where sync = ? and status = 'running'",
+                    [started_at, self.sync],
+                ),
+                (
+                    f"insert into {self.runs} (run_id, sync, object, status, started_at) "
+                    "values (?, ?, ?, 'running', ?)",
+                    [run_id, self.sync, kind, started_at],
+                ),
+            ]
+        )
+
+    def finish(self, run_id: str, status: str, at: datetime, message: str, counters: dict[str, Any]) -> None:
+        names = ", ".join(f"{name} = ?" for name in counters)
+        self.warehouse.execute(
+            f"update {self.runs} set status = ?, finished_at = ?, message = ?, {names} "
+            "where run_id = ? and sync = ? and status = 'running'",
+            [status, at, message, *counters.values(), run_id, self.sync],
+        )
+
+    def add_batches(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
+        """Record batches before the first of them is sent."""
+        if not batches:
+            return
+        self.warehouse.append(self.batches, batch_table(batches, sync=self.sync, run_id=run_id, at=at))
+        self._open += batches
+
+    def split(self, batch: Batch, parts: Sequence[Batch], run_id: str, at: datetime) -> None:
+        """Replace a batch by its parts."""
+        self.add_batches(parts, run_id, at)
+        self._close([batch], "split", at, "")
+
+    def accepted(self, batch: Batch, job_id: str, at: datetime) -> Batch:
+        """Record that Klaviyo took a batch; the very first thing after its answer."""
+        self.warehouse.execute(
+            f"update {self.batches} set status = 'accepted', job_id = ?, accepted_at = ?, sends = sends + 1 "
+            "where sync = ? and batch_id = ?",
+            [job_id, at, self.sync, batch.batch_id],
+        )
+        known = replace(batch, status="accepted", job_id=job_id, accepted_at=at, sends=batch.sends + 1)
+        self._open = [known if other.batch_id == batch.batch_id else other for other in self._open]
+        return known
+
+    def failed(self, batch: Batch, at: datetime, message: str) -> None:
+        """Close a batch that Klaviyo refused as a whole; its rows are due again."""
+        self._close([batch], "failed", at, message)
+
+    def reject(self, batch: Batch, rejections: Sequence[Rejection], run_id: str, at: datetime) -> None:
+        """Keep rows that Klaviyo refused; they are left out of the batch from now on."""
+        if rejections:
+            self.warehouse.append(
+                self.rejections, rejection_table(rejections, batch, sync=self.sync, run_id=run_id, at=at)
+            )
+
+    def confirm(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
+        """Klaviyo has applied these batches: their rows, without the rejected ones, become the state."""
+        if not batches:
+            return
+        d = self.dialect
+        ids = ", ".join(d.literal(batch.batch_id) for batch in batches)
+        rejected = (
+            f"select key from {self.rejections} where sync = {self.sync_literal} and batch_id in ({ids})"
+        )
+        target = d.literal(batches[0].target)
+        statements: list[Statement] = []
+        kept = [batch for batch in batches if batch.lane != "remove"]
+        if kept:
+            statements.append(
+                (
+                    f"merge into {self.state} as state using (select * from {self.plan} where {within(kept)} "
+                    f"and key not in ({rejected})) as plan "
+                    f"on state.sync = {self.sync_literal} and state.key = plan.key "
+                    "when matched then update set payload_hash = plan.payload_hash, filled = plan.filled, "
+                    f"is_ours = plan.is_ours, target = {target}, run_id = ?, confirmed_at = ? "
+                    "when not matched then insert "
+                    "(sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at) "
+                    f"values ({self.sync_literal}, plan.key, plan.payload_hash, plan.filled, plan.is_ours, "
+                    f"{target}, ?, ?)",
+                    [run_id, at, run_id, at],
+                )
+            )
+        removed = [batch for batch in batches if batch.lane == "remove"]
+        if removed:
+            statements.append(
+                (
+                    f"delete from {self.state} where sync = ? and key in (select key from {self.plan} "
+                    f"where {within(removed)} and key not in ({rejected}))",
+                    [self.sync],
+                )
+            )
+        statements += [
+            (
+                f"update {self.rejections} set resolved_at = ? where sync = ? and stage = 'klaviyo' "
+                f"and resolved_at is null and batch_id not in ({ids}) "
+                f"and key in (select key from {self.plan} where {within(batches)})",
+                [at, self.sync],
+            ),
+            (
+                f"update {self.batches} set status = 'confirmed', settled_at = ? "
+                f"where sync = ? and batch_id in ({ids})",
+                [at, self.sync],
+            ),
+        ]
+        self.warehouse.transaction(statements)
+        self._forget_open(batches)
+
+    def keep_plan_rejections(self, run_id: str, at: datetime) -> None:
+        """Record the rows that the plan rejected, once each; resolve those that it no longer rejects."""
+        rejected = f"select key, problem from {self.plan} where operation = 'reject'"
+        self.warehouse.transaction(
+            [
+                (
+                    f"update {self.rejections} as known set resolved_at = ? where sync = ? "
+                    "and stage = 'plan' and resolved_at is null "
+                    f"and not exists (select 1 from ({rejected}) as rejected "
+                    "where rejected.key = known.key and rejected.problem = known.reason)",
+                    [at, self.sync],
+                ),
+                (
+                    f"insert into {self.rejections} (sync, stage, key, payload_hash, operation, code, "
+                    "reason, row_count, run_id, batch_id, job_id, rejected_at) "
+                    "select ?, 'plan', key, max(payload_hash), 'reject', 'invalid_row', problem, count(*), "
+                    f"?, '', '', cast(? as {self.dialect.timestamp}) "
+                    f"from {self.plan} as planned where operation = 'reject' and not exists ("
+                    f"select 1 from {self.rejections} as known where known.sync = {self.sync_literal} "
+                    "and known.stage = 'plan' and known.resolved_at is null "
+                    "and known.key = planned.key and known.reason = planned.problem) "
+                    "group by key, problem",
+                    [self.sync, run_id, at],
+                ),
+            ]
+        )
+
+    def has_plan_rejections(self) -> bool:
+        return (
+            self._number(
+                f"select count(*) as n from {self.rejections} "
+                "where sync = ? and stage = 'plan' and resolved_at is null",
+                [self.sync],
+            )
+            > 0
+        )
+
+    def release(self) -> None:
+        """Forget members that left the segment but were on the list before us: they stay on it."""
+        self.warehouse.execute(
+            f"delete from {self.state} where sync = ? "
+            f"and key in (select key from {self.plan} where operation = 'release')",
+            [self.sync],
+        )
+
+    def adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> None:
+        """Planned members (`keys` has one column, key) that are on the list already are not ours to remove.
+
+        With `to_state` there is nothing to send for them: they leave the plan and enter the state.
+        """
+        present = self.warehouse.relation(SCHEMA, f"plan_{self.sync}_present")
+        self.warehouse.execute(f"create or replace table {present} as select key from {self.plan} limit 0")
+        self.warehouse.append(present, keys)
+        chosen = f"operation = 'add' and key in (select key from {present}) and not ({self.open_rows()})"
+        statements: list[Statement] = [(f"update {self.plan} set is_ours = false where {chosen}", [])]
+        if to_state:
+            columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
+            statements += [
+                (
+                    f"insert into {self.state} ({columns}) select {self.sync_literal}, key, payload_hash, "
+                    f"filled, false, {self.dialect.literal(target)}, ?, cast(? as {self.dialect.timestamp}) "
+                    f"from {self.plan} where {chosen}",
+                    [run_id, at],
+                ),
+                (f"delete from {self.plan} where {chosen}", []),
+            ]
+        self.warehouse.transaction(statements)
+        self.warehouse.execute(f"drop table {present}")
+
+    def forget_state(self) -> None:
+        """The list is another one than before: nobody on it is known."""
+        self.warehouse.execute(f"delete from {self.state} where sync = ?", [self.sync])
+
+    def drop_plan(self) -> None:
+        """The plan is settled. Its payloads are personal data and are not kept."""
+        if not self._open:
+            self.warehouse.execute(f"drop table if exists {self.plan}")
+
+    def _create_tables(self) -> None:
+        self.warehouse.execute(f"create schema if not exists {SCHEMA}")
+        for table, columns in definitions(self.dialect):
+            self.warehouse.execute(
+                f"create table if not exists {self.warehouse.relation(SCHEMA, table)} ({columns})"
+            )
+
+    def _close(self, batches: Sequence[Batch], status: str, at: datetime, message: str) -> None:
+        ids = ", ".join(self.dialect.literal(batch.batch_id) for batch in batches)
+        self.warehouse.execute(
+            f"update {self.batches} set status = ?, settled_at = ?, message = ? "
+            f"where sync = ? and batch_id in ({ids})",
+            [status, at, message, self.sync],
+        )
+        self._forget_open(batches)
+
+    def _forget_open(self, batches: Iterable[Batch]) -> None:
+        closed = {batch.batch_id for batch in batches}
+        self._open = [batch for batch in self._open if batch.batch_id not in closed]
+
+    def _number(self, sql: str, params: Sequence[Any]) -> int:
+        return int(self.warehouse.table(sql, params)["n"][0].as_py())

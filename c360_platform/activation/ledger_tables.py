@@ -1,0 +1,211 @@
+"""The shape of the ledger's tables, and its rows as Python objects and as Arrow.
+
+Belongs here: columns and types. Does not belong here: statements that read or change rows (`ledger`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from c360_platform.activation.dialects import Dialect
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA = "c360_sync"
+
+# Column types are the dialect's: s(tring), i(nteger), b(oolean), t(imestamp), n(umber).
+TABLES: dict[str, dict[str, str]] = {
+    "runs": {
+        "run_id": "s",
+        "sync": "s",
+        "object": "s",
+        "status": "s",  # running | succeeded | failed | held | abandoned
+        "started_at": "t",
+        "finished_at": "t",
+        "planned": "i",
+        "sent": "i",
+        "confirmed": "i",
+        "rejected": "i",
+        "unchanged": "i",
+        "pending": "i",
+        "requests": "i",
+        "seconds": "n",
+        "message": "s",
+    },
+    "batches": {
+        "batch_id": "s",
+        "run_id": "s",
+        "sync": "s",
+        "lane": "s",
+        "status": "s",  # planned | accepted | confirmed | failed | split
+        "first_position": "i",
+        "last_position": "i",
+        "row_count": "i",
+        "byte_count": "i",
+        "target": "s",
+        "is_backfill": "b",
+        "job_id": "s",
+        "sends": "i",
+        "planned_at": "t",
+        "accepted_at": "t",
+        "settled_at": "t",
+        "message": "s",
+    },
+    "state": {
+        "sync": "s",
+        "key": "s",
+        "payload_hash": "s",
+        "filled": "s",
+        "is_ours": "b",
+        "target": "s",
+        "run_id": "s",
+        "confirmed_at": "t",
+    },
+    "rejections": {
+        "sync": "s",
+        "stage": "s",  # plan | klaviyo
+        "key": "s",
+        "payload_hash": "s",
+        "operation": "s",
+        "code": "s",
+        "reason": "s",
+        "row_count": "i",
+        "run_id": "s",
+        "batch_id": "s",
+        "job_id": "s",
+        "rejected_at": "t",
+        "resolved_at": "t",
+    },
+}
+BATCH_COLUMNS = (
+    "batch_id",
+    "lane",
+    "first_position",
+    "last_position",
+    "row_count",
+    "byte_count",
+    "target",
+    "is_backfill",
+    "status",
+    "job_id",
+    "sends",
+    "accepted_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one lane of the plan, `first` to `last` position inclusive; fields as in BATCH_COLUMNS.
+
+    `target` is the list's id for lists. `sends` counts how often Klaviyo took it.
+    """
+
+    batch_id: str
+    lane: str
+    first: int
+    last: int
+    rows: int
+    bytes: int = 0
+    target: str = ""
+    is_backfill: bool = False
+    status: str = "planned"
+    job_id: str = ""
+    sends: int = 0
+    accepted_at: datetime | None = None
+
+    def part(self, number: int, first: int, last: int, rows: int) -> Batch:
+        """A piece of this batch, to be sent by itself."""
+        return replace(self, batch_id=f"{self.batch_id}.{number}", first=first, last=last, rows=rows, bytes=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that Klaviyo refused. `reason` is free of personal data; the key is not and stays here."""
+
+    key: str
+    payload_hash: str
+    operation: str
+    code: str
+    reason: str
+
+
+def definitions(dialect: Dialect) -> Iterable[tuple[str, str]]:
+    """Table name and the column list of its `create table`."""
+    types = {
+        "s": dialect.string,
+        "i": dialect.integer,
+        "b": dialect.boolean,
+        "t": dialect.timestamp,
+        "n": dialect.double,
+    }
+    for table, columns in TABLES.items():
+        yield table, ", ".join(f"{name} {types[kind]}" for name, kind in columns.items())
+
+
+def within(batches: Sequence[Batch]) -> str:
+    """A condition over the plan's rows: those of the batches, neighbouring ranges of a lane joined."""
+    ranges: list[tuple[str, int, int]] = []
+    for batch in sorted(batches, key=lambda batch: (batch.lane, batch.first)):
+        if ranges and ranges[-1][0] == batch.lane and ranges[-1][2] + 1 == batch.first:
+            ranges[-1] = (batch.lane, ranges[-1][1], batch.last)
+        else:
+            ranges.append((batch.lane, batch.first, batch.last))
+    conditions = [f"lane = '{lane}' and position between {first} and {last}" for lane, first, last in ranges]
+    return "(" + " or ".join(conditions) + ")" if conditions else "(1 = 0)"
+
+
+def batch_table(batches: Sequence[Batch], *, sync: str, run_id: str, at: datetime) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "batch_id": [batch.batch_id for batch in batches],
+            "run_id": [run_id] * len(batches),
+            "sync": [sync] * len(batches),
+            "lane": [batch.lane for batch in batches],
+            "status": [batch.status for batch in batches],
+            "first_position": [batch.first for batch in batches],
+            "last_position": [batch.last for batch in batches],
+            "row_count": [batch.rows for batch in batches],
+            "byte_count": [batch.bytes for batch in batches],
+            "target": [batch.target for batch in batches],
+            "is_backfill": [batch.is_backfill for batch in batches],
+            "job_id": [batch.job_id for batch in batches],
+            "sends": [batch.sends for batch in batches],
+            "planned_at": _moments(at, len(batches)),
+        }
+    )
+
+
+def rejection_table(
+    rejections: Sequence[Rejection], batch: Batch, *, sync: str, run_id: str, at: datetime
+) -> pa.Table:
+    import pyarrow as pa
+
+    rows = len(rejections)
+    return pa.table(
+        {
+            "sync": [sync] * rows,
+            "stage": ["klaviyo"] * rows,
+            "key": [rejection.key for rejection in rejections],
+            "payload_hash": [rejection.payload_hash for rejection in rejections],
+            "operation": [rejection.operation for rejection in rejections],
+            "code": [rejection.code for rejection in rejections],
+            "reason": [rejection.reason for rejection in rejections],
+            "row_count": [1] * rows,
+            "run_id": [run_id] * rows,
+            "batch_id": [batch.batch_id] * rows,
+            "job_id": [batch.job_id] * rows,
+            "rejected_at": _moments(at, rows),
+        }
+    )
+
+
+def _moments(at: datetime, count: int) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array([at] * count, pa.timestamp("us", tz="UTC"))

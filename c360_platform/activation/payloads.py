@@ -1,0 +1,150 @@
+"""Rows into bodies: how many rows make a batch, and the bytes of a request.
+
+Belongs here: Klaviyo's limits of a body and its envelopes. Does not belong here: the text of one row, which
+the warehouse writes (`expressions`), and sending (`transport`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+# A body may have 5 MB; the margin is for what proxies and other counting may add.
+BODY_BYTES = 4_600_000
+_ENVELOPE_BYTES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How many rows a request, or a recorded step of single requests, may hold."""
+
+    max_rows: int
+    max_bytes: int = BODY_BYTES - _ENVELOPE_BYTES
+
+
+LANES = {
+    "import": Lane(10_000),  # profile-bulk-import-jobs
+    "single": Lane(500),  # profile-import, one profile a call
+    "remove": Lane(1_000),  # ids in one removal from a list
+    "event": Lane(1_000),  # event-bulk-create-jobs
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive rows of one lane: their first and last position, their number and bytes."""
+
+    lane: str
+    first: int
+    last: int
+    rows: int
+    bytes: int
+
+
+def slices(sizes: Iterable[tuple[str, int, int]]) -> Iterator[Slice]:
+    """Cut (lane, position, bytes) triples, sorted by position, into slices within each lane's limits.
+
+    A row that is larger than a whole body gets a slice of its own.
+    """
+    open_slices: dict[str, Slice] = {}
+    for lane, position, size in sizes:
+        current = open_slices.get(lane)
+        limits = LANES[lane]
+        if current is not None:
+            if current.rows < limits.max_rows and current.bytes + size <= limits.max_bytes:
+                open_slices[lane] = Slice(
+                    lane, current.first, position, current.rows + 1, current.bytes + size
+                )
+                continue
+            yield current
+        open_slices[lane] = Slice(lane, position, position, 1, size)
+    yield from open_slices.values()
+
+
+def import_body(payloads: Sequence[str], list_id: str = "") -> bytes:
+    """The body of POST /api/profile-bulk-import-jobs; with `list_id` the profiles join that list."""
+    relationships = ""
+    if list_id:
+        target = orjson.dumps({"lists": {"data": [{"type": "list", "id": list_id}]}}).decode()
+        relationships = f',"relationships":{target}'
+    return (
+        '{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+        + ",".join(payloads)
+        + "]}}"
+        + relationships
+        + "}}"
+    ).encode()
+
+
+def single_body(payload: str, cleared: str) -> bytes:
+    """The body of POST /api/profile-import; `cleared` names fields, each as `|name|`, that become null.
+
+    Only this endpoint clears Klaviyo's own fields: bulk import leaves them alone when they are null.
+    """
+    profile = orjson.loads(payload)
+    attributes = profile["attributes"]
+    for name in filter(None, cleared.split("|")):
+        holder, _, part = name.rpartition(".")
+        (attributes.setdefault(holder, {}) if holder else attributes)[part] = None
+    return orjson.dumps({"data": profile})
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event of a batch: its attributes as JSON text and whom it happened to."""
+
+    position: int
+    recipient: str
+    payload: str
+    is_backfill: bool
+
+
+def event_body(rows: Sequence[EventRow]) -> bytes:
+    """The body of POST /api/event-bulk-create-jobs: one entry per profile, rows sorted by recipient.
+
+    A backfilled event is recorded without starting flows.
+    """
+    entries = []
+    for recipient, events in groupby(rows, key=lambda row: row.recipient):
+        texts = ",".join(
+            '{"type":"event","attributes":'
+            + (_backfilled(row.payload) if row.is_backfill else row.payload)
+            + "}"
+            for row in events
+        )
+        email = orjson.dumps(recipient).decode()
+        entries.append(
+            '{"type":"event-bulk-create","attributes":{"profile":{"data":{"type":"profile","attributes":{"email":'
+            + email
+            + '}}},"events":{"data":['
+            + texts
+            + "]}}}"
+        )
+    return (
+        '{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
+        + ",".join(entries)
+        + "]}}}}"
+    ).encode()
+
+
+def event_positions(rows: Sequence[EventRow]) -> list[list[EventRow]]:
+    """The rows as a body nests them, to find the row that an error's pointer means."""
+    return [list(events) for _, events in groupby(rows, key=lambda row: row.recipient)]
+
+
+def is_old(occurred_at: datetime, now: datetime, hours: int) -> bool:
+    return (now - occurred_at).total_seconds() > hours * 3600
+
+
+def resource_ids(kind: str, ids: Sequence[str]) -> dict[str, Any]:
+    """The body of a relationship request."""
+    return {"data": [{"type": kind, "id": identifier} for identifier in ids]}
+
+
+def _backfilled(attributes: str) -> str:
+    return '{"backfill":true,' + attributes[1:]

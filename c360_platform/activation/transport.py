@@ -1,0 +1,284 @@
+"""Klaviyo as the engine uses it: the few endpoints of a sync, each as one method with plain values.
+
+Belongs here: paths, queries, pages, and the parts of an answer that matter. Does not belong here: limits and
+retries (`connection`), bodies (`payloads`), and what an answer means for a row (`engine`).
+
+There is no operation on consent or suppression in here: no sync can subscribe or unsubscribe anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from c360_platform.activation.connection import Connection, Operation, OutcomeUnknown, api_problem
+from c360_platform.activation.errors import ApiProblem
+from c360_platform.activation.limits import XL, L, M
+
+ADDRESSES_PER_FILTER = 100
+_PAGE = 100
+_EVENT_PAGE = 1_000
+_FINISHED = frozenset({"complete", "cancelled"})
+
+IMPORT = Operation(
+    "start a profile import",
+    "POST",
+    "/api/profile-bulk-import-jobs",
+    M,
+    "profiles:write, lists:write",
+    (202,),
+)
+JOBS = Operation(
+    "list profile imports", "GET", "/api/profile-bulk-import-jobs", M, "profiles:read, lists:read", (200,)
+)
+JOB = Operation(
+    "read a profile import",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}",
+    M,
+    "profiles:read, lists:read",
+    (200,),
+)
+JOB_ERRORS = Operation(
+    "read the errors of a profile import",
+    "GET",
+    "/api/profile-bulk-import-jobs/{id}/import-errors",
+    M,
+    "profiles:read, lists:read",
+    (200,),
+)
+PROFILE = Operation("write a profile", "POST", "/api/profile-import", L, "profiles:write", (200, 201))
+PROFILES = Operation("find profiles", "GET", "/api/profiles", L, "profiles:read", (200,))
+LISTS = Operation("find lists", "GET", "/api/lists", L, "lists:read", (200,))
+CREATE_LIST = Operation("create a list", "POST", "/api/lists", M, "lists:write", (201,))
+MEMBERS = Operation(
+    "read a list's members", "GET", "/api/lists/{id}/profiles", L, "lists:read, profiles:read", (200,)
+)
+REMOVE = Operation(
+    "remove profiles from a list",
+    "DELETE",
+    "/api/lists/{id}/relationships/profiles",
+    M,
+    "lists:write, profiles:write",
+    (204,),
+    has_body=False,
+)
+SEND_EVENTS = Operation(
+    "send events", "POST", "/api/event-bulk-create-jobs", M, "events:write", (202,), has_body=False
+)
+EVENTS = Operation(
+    "read events", "GET", "/api/events", XL, "events:read, metrics:read, profiles:read", (200,)
+)
+METRICS = Operation("list metrics", "GET", "/api/metrics", M, "metrics:read", (200,))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJob:
+    """A bulk import as Klaviyo sees it; counts are of profiles."""
+
+    id: str
+    status: str
+    failed: int
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in _FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """Why one profile of a finished import was not applied; `email` is empty when Klaviyo does not echo it."""
+
+    email: str
+    problem: ApiProblem
+
+
+class Klaviyo:
+    """The account behind a private key. `base_url` has no path, as in https://a.klaviyo.com.
+
+    Nothing is called before the first method is. All methods raise the errors of `Connection.send`.
+    """
+
+    def __init__(self, api_key: SecretStr | str, base_url: str, **options: Any) -> None:
+        self._connection = Connection(api_key, base_url, **options)
+        self.traffic = self._connection.traffic
+
+    def __repr__(self) -> str:
+        return f"Klaviyo({self._connection.host!r})"
+
+    # Profiles -----------------------------------------------------------------------------------------------
+
+    def start_import(self, body: bytes) -> str:
+        """Hand in a bulk import; the job's id. Importing the same profiles twice changes nothing."""
+        return _identifier(self._connection.send(IMPORT, body=body))
+
+    def import_jobs(self, ids: Sequence[str]) -> dict[str, ImportJob]:
+        """The state of many jobs in few calls: one page holds a hundred jobs, the newest first."""
+        missing = set(ids)
+        found: dict[str, ImportJob] = {}
+        if len(missing) > 1:
+            query = {"sort": "-created_at", "page[size]": _PAGE}
+            pages = self._connection.pages(JOBS, query=query)
+            for _, page in zip(range(len(missing) // _PAGE + 2), pages, strict=False):
+                for resource in page["data"]:
+                    if resource.get("id") in missing:
+                        found[resource["id"]] = _import_job(resource)
+                        missing.discard(resource["id"])
+                if not missing:
+                    break
+        for job_id in missing:
+            found[job_id] = _import_job(self._connection.send(JOB, id=job_id)["data"])
+        return found
+
+    def import_problems(self, job_id: str) -> Iterator[ImportProblem]:
+        """Every error of a job, to the last page."""
+        for page in self._connection.pages(JOB_ERRORS, id=job_id, query={"page[size]": _PAGE}):
+            for resource in page["data"]:
+                attributes = resource.get("attributes") or {}
+                echo = attributes.get("original_payload")
+                yield ImportProblem(_echoed_email(echo), api_problem(attributes))
+
+    def write_profile(self, body: bytes) -> None:
+        """Create or update one profile; a field that is null in the body is cleared."""
+        self._connection.send(PROFILE, body=body)
+
+    def profile_ids(self, emails: Sequence[str]) -> dict[str, str]:
+        """E-mail address to Klaviyo's id, for those that exist; one call per hundred addresses."""
+        found: dict[str, str] = {}
+        for some in _chunks(emails, ADDRESSES_PER_FILTER):
+            query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            for page in self._connection.pages(PROFILES, query=query):
+                found |= {_email(resource): resource["id"] for resource in page["data"]}
+        return found
+
+    # Lists --------------------------------------------------------------------------------------------------
+
+    def lists_named(self, name: str) -> list[str]:
+        """The ids of all lists with exactly this name."""
+        pages = self._connection.pages(LISTS, query={"filter": _equals("name", name)})
+        return [
+            resource["id"]
+            for page in pages
+            for resource in page["data"]
+            if (resource.get("attributes") or {}).get("name") == name
+        ]
+
+    def create_list(self, name: str) -> str:
+        """Make a list; its id. When the answer is lost it is looked for instead of made a second time."""
+        body = orjson.dumps({"data": {"type": "list", "attributes": {"name": name}}})
+        try:
+            return _identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
+        except OutcomeUnknown:
+            made = self.lists_named(name)
+            if made:
+                return made[0]
+            return _identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
+
+    def has_members(self, list_id: str) -> bool:
+        query = {"fields[profile]": "email", "page[size]": 1}
+        return bool(self._connection.send(MEMBERS, id=list_id, query=query)["data"])
+
+    def members_among(self, list_id: str, emails: Sequence[str]) -> set[str]:
+        """Those of the addresses that are on the list; one call per hundred."""
+        found: set[str] = set()
+        for some in _chunks(emails, ADDRESSES_PER_FILTER):
+            query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            for page in self._connection.pages(MEMBERS, id=list_id, query=query):
+                found |= {_email(resource) for resource in page["data"]}
+        return found
+
+    def remove_from_list(self, list_id: str, profile_ids: Sequence[str]) -> None:
+        """Take at most 1,000 profiles off a list. Their consent stays what it is."""
+        data = [{"type": "profile", "id": profile_id} for profile_id in profile_ids]
+        self._connection.send(REMOVE, id=list_id, body=orjson.dumps({"data": data}))
+
+    # Events -------------------------------------------------------------------------------------------------
+
+    def send_events(self, body: bytes) -> None:
+        """Hand in events. Klaviyo names no job: only reading them back tells what was recorded."""
+        self._connection.send(SEND_EVENTS, body=body)
+
+    def metric_ids(self) -> dict[str, list[str]]:
+        """Metric name to the ids of the metrics that the API has made under it."""
+        ours: dict[str, list[str]] = {}
+        others: dict[str, list[str]] = {}
+        for page in self._connection.pages(METRICS):
+            for resource in page["data"]:
+                attributes = resource.get("attributes") or {}
+                integration = attributes.get("integration") or {}
+                is_ours = str(integration.get("name", "API")).casefold() == "api"
+                (ours if is_ours else others).setdefault(str(attributes.get("name")), []).append(
+                    resource["id"]
+                )
+        return others | ours
+
+    def event_ids(self, metric_id: str, first: datetime, last: datetime) -> Iterator[str]:
+        """The unique ids of a metric's events between two moments, both included."""
+        conditions = [
+            _equals("metric_id", metric_id),
+            f"greater-or-equal(datetime,{_moment(first)})",
+            f"less-or-equal(datetime,{_moment(last)})",
+        ]
+        query = {
+            "filter": ",".join(conditions),
+            "fields[event]": "event_properties",
+            "page[size]": _EVENT_PAGE,
+            "sort": "datetime",
+        }
+        for page in self._connection.pages(EVENTS, query=query):
+            for resource in page["data"]:
+                properties = (resource.get("attributes") or {}).get("event_properties") or {}
+                if "$event_id" in properties:
+                    yield str(properties["$event_id"])
+
+
+def _identifier(document: dict[str, Any]) -> str:
+    return str(document["data"]["id"])
+
+
+def _import_job(resource: dict[str, Any]) -> ImportJob:
+    attributes = resource.get("attributes") or {}
+    return ImportJob(
+        id=str(resource["id"]),
+        status=str(attributes.get("status")),
+        failed=int(attributes.get("failed_count") or 0),
+    )
+
+
+def _email(resource: dict[str, Any]) -> str:
+    return str((resource.get("attributes") or {}).get("email") or "").lower()
+
+
+def _echoed_email(payload: object) -> str:
+    """The address in the echo of a profile, which comes with or without its resource around it."""
+    if not isinstance(payload, dict):
+        return ""
+    attributes = payload.get("attributes")
+    holder = attributes if isinstance(attributes, dict) else payload
+    return str(holder.get("email") or "").lower()
+
+
+def _equals(field: str, value: str) -> str:
+    return f"equals({field},{_quoted(value)})"
+
+
+def _any(field: str, values: Iterable[str]) -> str:
+    return f"any({field},[{','.join(_quoted(value) for value in values)}])"
+
+
+def _quoted(value: str) -> str:
+    # The SDK's own filter builder strips every space, also inside values.
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
