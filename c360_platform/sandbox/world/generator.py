@@ -1,7 +1,7 @@
 """Makes a world: runs the SQL files in order, in one transaction, and records what was made.
 
-Belongs here: order, atomicity, refusing to overwrite somebody's data, the summary. Does not belong here: what is
-in the world (`sql/`) and how the sandbox's tables are filled (`sandbox_tables`).
+Belongs here: order, atomicity, refusing to overwrite somebody's data, the summary. Does not belong here: what
+is in the world (`sql/`) and how the sandbox's tables are filled (`sandbox_tables`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ _AREAS: Final = (
     "shipments",
     "ga4",
     "crm",
+    "zendesk",
+    "klaviyo",
     "truth",
 )
 # A table that a loader replaces loses its comment, so the mark tells ours from theirs.
@@ -78,12 +80,12 @@ def make_world(
     """Make the world of (`customers`, `seed`, `as_of`); the same three always give the same rows.
 
     Fills the raw schemas of `RAW_SCHEMAS` and the schema `world` (the truth) of the DuckDB file, Klaviyo's and
-    Zendesk's tables of the sandbox's SQLite file, and writes `world.json` beside the warehouse. Everything ends
-    before `as_of` 00:00 UTC, e-mail events three hours earlier. `progress` hears the name of each step.
+    Zendesk's tables of the sandbox's SQLite file, and writes `world.json` beside the warehouse. Everything
+    ends before `as_of` 00:00 UTC, e-mail events three hours earlier. `progress` hears the name of each step.
 
-    A world that is already there is replaced. `WorldError` when a raw schema holds tables, or the sandbox holds
-    records, that this generator did not make and `replace` is false; `WarehouseError` when the file is locked
-    or cannot be written; `StoreError` for the sandbox's file. In each case nothing is half written.
+    A world that is already there is replaced. `WorldError` when a raw schema holds tables, or the sandbox
+    holds records, that this generator did not make and `replace` is false; `WarehouseError` when the file is
+    locked or cannot be written; `StoreError` for the sandbox's file. In each case nothing is half written.
     """
     if not 1 <= customers <= LARGEST_WORLD:
         raise WorldError(f"a world of {customers} customers cannot be made: give 1 to {LARGEST_WORLD:,}")
@@ -109,29 +111,28 @@ def _make(
     connection.execute("set variable customers = ?", [summary.customers])
     connection.execute("set variable seed = ?", [str(summary.seed)])
     connection.execute("set variable as_of = ?", [f"{summary.as_of} 00:00:00+00"])
-    connection.begin()
-    for schema in (*RAW_SCHEMAS, TRUTH_SCHEMA):
-        connection.execute(f"drop schema if exists {schema} cascade")
-    for area in _AREAS:
-        progress(area.replace("_", " "))
-        connection.execute(_sql(area))
-    connection.execute(
-        "insert into world.parameters values (?, ?, ?, ?)",
-        [summary.customers, summary.seed, summary.as_of, WORLD_VERSION],
-    )
-    rows = {}
-    for schema, table in _tables(connection):
-        connection.execute(f"comment on table {schema}.\"{table}\" is '{_MARK}'")
-        counted = connection.execute(f'select count(*) from {schema}."{table}"').fetchone()
-        rows[f"{schema}.{table}"] = counted[0] if counted else 0
-    progress("sandbox")
-    with store.transaction() as sandbox:
-        rows |= fill_sandbox(connection, sandbox)
-        sandbox.execute(
-            "insert or replace into setting (key, value) values (?, ?)",
-            [_SANDBOX_MARK, json.dumps(_parameters(summary))],
+    with _transaction(connection):
+        for schema in (*RAW_SCHEMAS, TRUTH_SCHEMA):
+            connection.execute(f"drop schema if exists {schema} cascade")
+        for area in _AREAS:
+            progress(area.replace("_", " "))
+            connection.execute(_sql(area))
+        connection.execute(
+            "insert into world.parameters values (?, ?, ?, ?)",
+            [summary.customers, summary.seed, summary.as_of, WORLD_VERSION],
         )
-    connection.commit()
+        rows = {}
+        for schema, table in _tables(connection):
+            connection.execute(f"comment on table {schema}.\"{table}\" is '{_MARK}'")
+            counted = connection.execute(f'select count(*) from {schema}."{table}"').fetchone()
+            rows[f"{schema}.{table}"] = counted[0] if counted else 0
+        progress("sandbox")
+        with store.transaction() as sandbox:
+            rows |= fill_sandbox(connection, sandbox)
+            sandbox.execute(
+                "insert or replace into setting (key, value) values (?, ?)",
+                [_SANDBOX_MARK, json.dumps(_parameters(summary))],
+            )
     return WorldSummary(summary.customers, summary.seed, summary.as_of, rows)
 
 
@@ -171,6 +172,17 @@ def _refuse_foreign_sandbox(store: Store) -> None:
             f"{store.path} holds profiles or tickets that were not made by `c360 world`; "
             "make the world in another home, or allow them to be replaced"
         )
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 @contextmanager

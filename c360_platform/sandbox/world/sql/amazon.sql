@@ -81,7 +81,7 @@ select
     null::varchar as shipping_address_state_or_region,
     amazon_order.country_code as shipping_address_country_code,
     amazon_order.ordered_at + interval 8 hours as earliest_ship_date,
-    least(amazon_order.ordered_at + interval 60 hours, world_end() - interval 1 minute) as latest_ship_date,
+    amazon_order.ordered_at + interval 60 hours as latest_ship_date,
     amazon_order.ordered_at + interval 1 day as earliest_delivery_date,
     amazon_order.ordered_at + interval 5 days as latest_delivery_date,
 from amazon_order

@@ -9,7 +9,7 @@ with members as (
         *,
         unnest(range(case when chance('crm twice', person_id, 0.07) then 2 else 1 end)) as copy,
     from person
-    where chance('crm', person_id, case when company is null then 0.16 else 0.8 end)
+    where chance('crm', person_id, case when company is null then 0.16 else 1 end)
 ),
 
 drawn as (
@@ -34,7 +34,7 @@ written as (
         *,
         email_at(email, former_email, email_changed_at, created_at) as true_email,
         case
-            when alias is not null and chance('crm alias', draw_id, 0.08) then alias
+            when alias is not null and chance('crm alias', draw_id, 0.25) then alias
             when chance('crm no mailbox', draw_id, 0.01) then placeholder_email('crm', draw_id)
             when chance('crm without email', draw_id, 0.04) then null
             when copy = 1 then upper(true_email)

@@ -99,7 +99,7 @@ written as (
     select
         *,
         case
-            when order_key > 0 and chance('shopify no mailbox', draw_id, 0.006)
+            when order_key > 0 and chance('shopify no mailbox', draw_id, 0.012)
                 then placeholder_email('shopify', draw_id)
             else written_email(true_email, 'shopify', draw_id)
         end as written_email,
