@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from c360_platform.settings import SANDBOX_PORT, Settings, SettingsError, load_settings
+from c360_platform.settings import SANDBOX_PORT, SANDBOX_URL, Settings, SettingsError, load_settings
 
 app = typer.Typer(
     name="c360",
@@ -31,7 +31,9 @@ Home = Annotated[
 ]
 Customers = Annotated[int, typer.Option("--customers", min=1, help="How many people the synthetic shop has.")]
 Seed = Annotated[int, typer.Option("--seed", help="Same seed, customers and day: same world.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Day to build for, such as 2026-06-30 (default: today).")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Day to build for, such as 2026-06-30 (default: today).")
+]
 
 
 @app.command()
@@ -43,12 +45,11 @@ def demo(
 ) -> None:
     """Run the whole loop on a synthetic shop and compare Klaviyo with the marts."""
     from c360_platform import terminal
-    from c360_platform.sandbox.server import running_sandbox
 
     settings = _settings(home, as_of)
-    _make_world_once(settings, customers=customers, seed=seed)
-    with running_sandbox(settings.sandbox_path) as sandbox:
-        terminal.loop_and_report(settings.pointed_at(sandbox.url), verify=True)
+    terminal.make_world_once(settings, customers=customers, seed=seed)
+    with terminal.services(settings, sandbox=True) as reachable:
+        terminal.loop_and_report(reachable, verify=True)
     terminal.say_next_steps(settings)
 
 
@@ -58,7 +59,7 @@ def run(home: Home = None, as_of: AsOf = None) -> None:
     from c360_platform import terminal
 
     settings = _existing(_settings(home, as_of))
-    with _services(settings) as reachable:
+    with terminal.services(settings, sandbox=_own_sandbox(settings)) as reachable:
         terminal.loop_and_report(reachable, verify=False)
 
 
@@ -84,7 +85,9 @@ def world(
     customers: Customers = 2000,
     seed: Seed = 1,
     as_of: AsOf = None,
-    overwrite: Annotated[bool, typer.Option("--replace", help="Replace the raw tables that are there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--replace", help="Replace the raw tables that are there.")
+    ] = False,
 ) -> None:
     """Make the synthetic shop: raw tables in the warehouse, Klaviyo and Zendesk in the sandbox, the truth."""
     from c360_platform import terminal
@@ -98,7 +101,7 @@ def load(
     folder: Annotated[Path, typer.Argument(help="Folder of <schema>/<table>.csv or .parquet files.")],
     home: Home = None,
 ) -> None:
-    """Load your own exports as raw sources; what is missing is listed, what is wrong is named with its line."""
+    """Load your own exports as raw sources; what is wrong is named with its file and line."""
     from c360_platform import terminal
 
     terminal.load_and_report(_settings(home), folder)
@@ -127,14 +130,18 @@ def dev(
     from c360_platform.development import serve_ui
 
     settings = _settings(home)
-    if not settings.warehouse_path.exists():
-        _make_world_once(settings, customers=customers, seed=1)
+    if settings.environment == "local" and not settings.warehouse_path.exists():
+        from c360_platform import terminal
+
+        terminal.make_world_once(settings, customers=customers, seed=1)
     serve_ui(settings, port=port)
 
 
 @app.command()
 def bench(
-    customers: Annotated[int, typer.Option("--customers", min=1, help="Size of the world to build.")] = 20_000,
+    customers: Annotated[
+        int, typer.Option("--customers", min=1, help="Size of the world to build.")
+    ] = 20_000,
 ) -> None:
     """Print what the platform costs as ratios to a floor measured in the same run."""
     from c360_platform.bench import run_benchmarks
@@ -165,7 +172,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
         "c360_platform.terminal": ("LoopFailed",),
         "c360_platform.dbt_manifest": ("ManifestError",),
     }
-    loaded = [getattr(sys.modules.get(module), name, None) for module, group in names.items() for name in group]
+    loaded = [
+        getattr(sys.modules.get(module), name, None) for module, group in names.items() for name in group
+    ]
     return (SettingsError, *(error for error in loaded if error is not None))
 
 
@@ -185,7 +194,12 @@ def _settings(home: Path | None, as_of: str | None = None) -> Settings:
 def _existing(settings: Settings) -> Settings:
     if settings.engine == "duckdb" and not settings.warehouse_path.exists():
         raise SettingsError(
-            f"there is no warehouse at {settings.warehouse_path}: run `c360 demo`, `c360 world` or `c360 load DIR` "
-            "first, or name another --home"
+            f"there is no warehouse at {settings.warehouse_path}: run `c360 demo`, `c360 world` or "
+            "`c360 load DIR` first, or name another --home"
         )
     return settings
+
+
+def _own_sandbox(settings: Settings) -> bool:
+    """Whether to serve the home's sandbox: in `local`, unless the environment names a Klaviyo of its own."""
+    return settings.environment == "local" and settings.klaviyo_base_url == SANDBOX_URL

@@ -29,7 +29,7 @@ def serve_ui(settings: Settings, *, port: int) -> None:
             settings = settings.pointed_at(stack.enter_context(running_sandbox(settings.sandbox_path)).url)
         with home_instance(settings):
             pass
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603  (our own interpreter and arguments)
             [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"),
              "-h", "127.0.0.1", "-p", str(port)],
             env=os.environ | settings.variables() | {"DAGSTER_HOME": str(settings.dagster_home)},

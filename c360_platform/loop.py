@@ -6,7 +6,6 @@ failed in one line each. Does not belong here: what the steps do (assets), and p
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from c360_platform.settings import Settings
 
 INSTANCE_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "dagster.local.yaml"
+
+# The run's own story goes to the event log and to `progress`; the console stays readable.
+QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Progress = Callable[[str], None]
 
@@ -65,12 +67,10 @@ def home_instance(settings: Settings) -> Iterator[DagsterInstance]:
         yield instance
 
 
-def run_job(settings: Settings, job: str, *, progress: Progress = lambda line: None) -> RunOutcome:
+def run_job(settings: Settings, job: str, *, progress: Progress = lambda _: None) -> RunOutcome:
     """Execute `job` in this process. Never raises for a failed step: the outcome says which and why."""
     from c360_platform.definitions import build
 
-    # The run's own story goes to the event log and to `progress`; the console stays readable.
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     outcome = RunOutcome(run_id=str(uuid4()), job=job)
     started = time.monotonic()
     with home_instance(settings) as instance:
@@ -78,7 +78,9 @@ def run_job(settings: Settings, job: str, *, progress: Progress = lambda line: N
         result = (
             build(settings)
             .resolve_job_def(job)
-            .execute_in_process(instance=instance, run_id=outcome.run_id, raise_on_error=False)
+            .execute_in_process(
+                instance=instance, run_id=outcome.run_id, run_config=QUIET_CONSOLE, raise_on_error=False
+            )
         )
     outcome.success = result.success
     outcome.seconds = time.monotonic() - started

@@ -1,0 +1,216 @@
+"""What a person sees while and after a command ran: progress, tables, the next step.
+
+Belongs here: the order in which a command's pieces run and how their results look on a terminal. Does not
+belong here: arguments (cli) and the work itself. No row of anybody's data is ever printed, only counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from c360_platform.settings import SettingsError
+
+if TYPE_CHECKING:
+    from c360_platform.loop import RunOutcome
+    from c360_platform.settings import Settings
+    from c360_platform.warehouse import Warehouse
+
+LAYERS = ("staging", "identity", "intermediate", "marts")
+RAW_SOURCES = ("shopify", "amazon", "shipments", "webshop", "stripe", "ga4", "crm", "zendesk", "klaviyo")
+SYNC_COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending")
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class LoopFailed(RuntimeError):  # noqa: N818  (reads as what happened)
+    """A run or its verification failed; the details were printed before."""
+
+
+def make_world(settings: Settings, *, customers: int, seed: int, replace: bool = False) -> None:
+    """Make the synthetic shop in the home and print how many rows each table got."""
+    from c360_platform.sandbox.world import make_world as generate
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    summary = generate(
+        settings.warehouse_path,
+        settings.sandbox_path,
+        customers=customers,
+        seed=seed,
+        as_of=settings.as_of or date.today(),  # noqa: DTZ011  (the shop's day, not an instant)
+        replace=replace,
+        progress=_step,
+    )
+    _step(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
+
+
+def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
+    """Make the synthetic shop unless the home already holds the same one; another one is an error."""
+    there = _world_parameters(settings)
+    if there is None:
+        make_world(settings, customers=customers, seed=seed)
+    elif (there.get("customers"), there.get("seed")) != (customers, seed):
+        raise SettingsError(
+            f"{settings.home} holds another world ({there.get('customers')} customers, "
+            f"seed {there.get('seed')}): give the same --customers and --seed, or another --home"
+        )
+    else:
+        _step(f"the world of {customers:,} people is there already; the loop is repeated on it")
+
+
+def day_of_world(settings: Settings) -> date | None:
+    """The day that the home's synthetic shop lives on; None without one. Time stands still in such a home."""
+    there = _world_parameters(settings)
+    return date.fromisoformat(there["as_of"]) if there and there.get("as_of") else None
+
+
+@contextmanager
+def services(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
+    """Settings whose Klaviyo and Zendesk answer; with `sandbox`, the home's own stand-ins for as long."""
+    if not sandbox:
+        yield settings
+        return
+    from c360_platform.sandbox.server import running_sandbox
+
+    with running_sandbox(settings.sandbox_path) as running:
+        yield settings.pointed_at(running.url)
+
+
+def loop_and_report(settings: Settings, *, verify: bool) -> None:
+    """Run the loop job, print what every part did; raise `LoopFailed` unless all of it worked."""
+    from c360_platform.loop import run_job
+
+    outcome = run_job(settings, "loop", progress=_step)
+    warehouse = _warehouse(settings)
+    _print_rows("Rows in, by source", "table", _tables(warehouse, RAW_SOURCES))
+    _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
+    _print_syncs(outcome)
+    for warning in outcome.warnings:
+        console.print(f"[yellow]warning[/]: {warning} did not pass; the Dagster UI shows why")
+    _raise_for(outcome)
+    if verify:
+        _verify(settings, warehouse)
+    console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
+
+
+def build_and_report(settings: Settings) -> None:
+    """Build and test the models, print their rows."""
+    from c360_platform.loop import run_job
+
+    outcome = run_job(settings, "transform", progress=_step)
+    _print_rows("Rows, by model", "model", _tables(_warehouse(settings), LAYERS))
+    _raise_for(outcome)
+    console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
+
+
+def say_next_steps(settings: Settings) -> None:
+    """Where to look after a demo."""
+    home = _shown(settings.home)
+    console.print(
+        "\nWhere to look next\n"
+        f"  make dev                         the Dagster UI with this run (c360 dev --home {home})\n"
+        f"  c360 run --home {home}           the loop again: nothing changed, nothing is written\n"
+        f"  duckdb {_shown(settings.warehouse_path)}   marts.dim_customers, marts.seg_*, c360_sync.*"
+    )
+
+
+def _raise_for(outcome: RunOutcome) -> None:
+    if outcome.success:
+        return
+    for step, reason in outcome.failures.items():
+        console.print(f"[red]failed[/] {step}: {reason}", markup=True)
+    raise LoopFailed(f"the {outcome.job} job failed in {', '.join(outcome.failures) or 'an unnamed step'}")
+
+
+def _tables(warehouse: Warehouse, schemas: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Schema to table to rows; views of the models are left out, counting them would build them again."""
+    kinds = "('BASE TABLE')"
+    listed = warehouse.table(
+        "select table_schema, table_name from information_schema.tables "
+        f"where table_type in {kinds} and table_schema in ({', '.join('?' * len(schemas))}) order by 1, 2",
+        schemas,
+    ).to_pylist()
+    counts: dict[str, dict[str, int]] = {schema: {} for schema in schemas}
+    for row in listed:
+        schema, table = row["table_schema"], row["table_name"]
+        if not table.startswith("_dlt"):
+            counted = warehouse.table(f"select count(*) as n from {warehouse.relation(schema, table)}")
+            counts[schema][table] = counted["n"][0].as_py()
+    return {schema: tables for schema, tables in counts.items() if tables}
+
+
+def _print_rows(title: str, what: str, counts: Mapping[str, Mapping[str, int]]) -> None:
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("schema")
+    shown.add_column(what)
+    shown.add_column("rows", justify="right")
+    for schema, tables in counts.items():
+        for number, (table, rows) in enumerate(tables.items()):
+            shown.add_row(schema if number == 0 else "", table, f"{rows:,}")
+    console.print(shown)
+
+
+def _print_syncs(outcome: RunOutcome) -> None:
+    shown = Table(title="Syncs to Klaviyo", title_justify="left")
+    shown.add_column("sync")
+    for counter in SYNC_COUNTERS:
+        shown.add_column(counter, justify="right")
+    shown.add_column("seconds", justify="right")
+    for made in outcome.of("klaviyo"):
+        if "planned" in made.metadata:
+            shown.add_row(
+                made.key.removeprefix("klaviyo/"),
+                *(f"{made.metadata[counter]:,}" for counter in SYNC_COUNTERS),
+                f"{made.metadata['seconds']:.1f}",
+            )
+    if shown.row_count:
+        console.print(shown)
+
+
+def _step(line: str) -> None:
+    console.print(f"  [dim]·[/] {line}")
+
+
+def _warehouse(settings: Settings) -> Warehouse:
+    from c360_platform.warehouse import open_warehouse
+
+    return open_warehouse(
+        engine=settings.engine,
+        warehouse_path=settings.warehouse_path,
+        bigquery_project=settings.bigquery_project,
+        bigquery_location=settings.bigquery_location,
+    )
+
+
+def _world_parameters(settings: Settings) -> dict[str, Any] | None:
+    try:
+        parameters: dict[str, Any] = json.loads((settings.home / "world.json").read_text())
+    except FileNotFoundError:
+        return None
+    return parameters
+
+
+def _shown(path: Path) -> str:
+    """A path as the reader would type it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def load_and_report(settings: Settings, folder: Path) -> None:
+    """Load a folder of exports and say what came, what is missing and what was renamed."""
+    from c360_platform.raw_files import load_folder
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    report = load_folder(folder, settings.warehouse_path, settings.dbt_project_dir)
+    for line in report.lines():
+        console.print(line, markup=False)
+    console.print(f"next: c360 build --home {_shown(settings.home)}")
