@@ -26,8 +26,8 @@ acquisitions as (
 
 ),
 
--- The shop knows its customers best. Klaviyo comes last: what was pushed there must not come back as truth, and when
--- a profile was last touched there says nothing about a person.
+-- The shop knows its customers best. Klaviyo comes last: what was pushed there must not come back as
+-- truth, and when a profile was last touched there says nothing about a person.
 ranked_records as (
 
     select
@@ -68,7 +68,7 @@ named_records as (
 
 ),
 
--- An aggregate skips records whose key is null, so each attribute comes from the best record that has it.
+-- Records whose key is null are skipped: each attribute comes from the best record that has it.
 golden as (
 
     select

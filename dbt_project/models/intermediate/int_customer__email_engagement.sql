@@ -1,3 +1,9 @@
+{%- set email_totals = {
+    'emails_received': 'received', 'emails_opened': 'opened', 'emails_clicked': 'clicked',
+    'emails_bounced': 'bounced', 'email_unsubscribes': 'unsubscribed',
+    'email_spam_complaints': 'marked_as_spam', 'recent_received': 'recent_received',
+    'recent_opened': 'recent_opened', 'recent_clicked': 'recent_clicked',
+} %}
 with
 
 events as (
@@ -62,15 +68,9 @@ totals as (
         {{ x_any('profiles.is_suppressed') }} as is_suppressed,
         min(profiles.suppression_reason) as suppression_reason,
         {{ x_any('profiles.can_receive_email') }} as can_receive_email,
-        cast(coalesce(sum(email_counts.received), 0) as {{ type_integer() }}) as emails_received,
-        cast(coalesce(sum(email_counts.opened), 0) as {{ type_integer() }}) as emails_opened,
-        cast(coalesce(sum(email_counts.clicked), 0) as {{ type_integer() }}) as emails_clicked,
-        cast(coalesce(sum(email_counts.bounced), 0) as {{ type_integer() }}) as emails_bounced,
-        cast(coalesce(sum(email_counts.unsubscribed), 0) as {{ type_integer() }}) as email_unsubscribes,
-        cast(coalesce(sum(email_counts.marked_as_spam), 0) as {{ type_integer() }}) as email_spam_complaints,
-        cast(coalesce(sum(email_counts.recent_received), 0) as {{ type_integer() }}) as recent_received,
-        cast(coalesce(sum(email_counts.recent_opened), 0) as {{ type_integer() }}) as recent_opened,
-        cast(coalesce(sum(email_counts.recent_clicked), 0) as {{ type_integer() }}) as recent_clicked,
+        {%- for total, counted in email_totals.items() %}
+        cast(coalesce(sum(email_counts.{{ counted }}), 0) as {{ type_integer() }}) as {{ total }},
+        {%- endfor %}
         max(email_counts.last_received_at) as last_email_received_at,
         max(email_counts.last_opened_at) as last_email_opened_at,
         max(email_counts.last_clicked_at) as last_email_clicked_at

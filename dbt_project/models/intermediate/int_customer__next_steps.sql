@@ -90,8 +90,8 @@ repeats as (
                     <= avg_days_between_orders * {{ var('rhythm_due_until_share') }}
                 then 'rhythm_due'
             when total_orders = 1
-                and days_since_last_order between
-                    {{ var('second_purchase_from_days') }} and {{ var('second_purchase_until_days') }}
+                and days_since_last_order >= {{ var('second_purchase_from_days') }}
+                and days_since_last_order <= {{ var('second_purchase_until_days') }}
                 then 'second_purchase'
         end as repeat_purchase_reason
     from facts

@@ -48,14 +48,15 @@ orders_of_customers as (
 
 ),
 
--- Money is summed over orders in the reporting currency only; other orders are counted, never added.
+-- Money is summed over orders in the reporting currency only; others are counted, never added.
 totals as (
 
     select
         customer_id,
         count(case when is_counted then 1 end) as total_orders,
         count(case when is_cancelled then 1 end) as cancelled_orders,
-        count(case when is_counted and order_status_group = 'returned' then 1 end) as returned_orders,
+        count(case when is_counted and order_status_group = 'returned' then 1 end)
+            as returned_orders,
         count(case when is_counted and is_promotional then 1 end) as promotional_orders,
         count(case when is_counted and is_weekend then 1 end) as weekend_orders,
         count(case when is_counted and not is_in_money then 1 end) as other_currency_orders,
@@ -93,12 +94,9 @@ rhythms as (
 
     select
         customer_id,
-        count(case when days_since_previous_order is null or days_since_previous_order > 0 then 1 end)
-            as purchase_days,
-        {{ x_max_by(
-            'channel', 'order_number_of_customer'
-        ) }} as last_channel,
-        {{ x_min_by('channel', 'order_number_of_customer') }} as first_channel
+        count(case when coalesce(days_since_previous_order, 1) > 0 then 1 end) as purchase_days,
+        {{ x_min_by('channel', 'order_number_of_customer') }} as first_channel,
+        {{ x_max_by('channel', 'order_number_of_customer') }} as last_channel
     from customer_activity
     group by 1
 
@@ -174,9 +172,11 @@ final as (
         case
             when total_orders > 0 then substr(channel_list, 1, length(channel_list) - 2)
         end as purchase_channels,
-        {% for channel in var('channels') | sort -%}
-        case when orders_{{ channel }} > 0 then 1 else 0 end{{ " + " if not loop.last }}
-        {%- endfor %} as channels_count,
+        cast(
+            {%- for channel in var('channels') | sort %}
+            case when orders_{{ channel }} > 0 then 1 else 0 end{{ " +" if not loop.last }}
+            {%- endfor %} as {{ type_integer() }}
+        ) as channels_count,
         case
             when total_orders > 0
                 then concat(

@@ -1,3 +1,5 @@
+{%- set never = x_ts('1970-01-01 00:00:00+00:00') %}
+
 with
 
 parcels as (
@@ -17,7 +19,8 @@ parcels_of_customers as (
     select
         orders_customers.customer_id,
         parcels.*,
-        {{ x_elapsed('second', 'parcels.shipped_at', 'parcels.delivered_at') }} as seconds_on_the_way
+        {{ x_elapsed('second', 'parcels.shipped_at', 'parcels.delivered_at') }}
+            as seconds_on_the_way
     from parcels
     inner join orders_customers
         on parcels.order_key = orders_customers.order_key
@@ -36,7 +39,7 @@ totals as (
         count(delayed_at) as delayed_shipments,
         sum(seconds_on_the_way) as seconds_on_the_way,
         count(seconds_on_the_way) as timed_shipments,
-        -- The key is text to make it unique: two parcels may have their last scan in the same second.
+        -- Two parcels may have their last scan in the same second: the number makes the key unique.
         {{ x_max_by(
             'shipment_status',
             'concat(cast(last_scan_at as ' ~ type_text() ~ '), carrier, tracking_number)'
@@ -64,17 +67,18 @@ final as (
         delayed_shipments,
         round({{ x_safe_divide('seconds_on_the_way', 'timed_shipments * 86400') }}, 2)
             as avg_delivery_time,
-        round({{ x_safe_divide('delivered_shipments', 'delivered_shipments + returned_shipments') }}, 4)
-            as delivery_success_rate,
+        round(
+            {{ x_safe_divide('delivered_shipments', 'delivered_shipments + returned_shipments') }}, 4
+        ) as delivery_success_rate,
         last_shipped_at,
         last_delivered_at,
         nullif(
             greatest(
-                coalesce(last_failed_at, {{ x_ts('1970-01-01 00:00:00+00:00') }}),
-                coalesce(last_delayed_at, {{ x_ts('1970-01-01 00:00:00+00:00') }}),
-                coalesce(last_returned_at, {{ x_ts('1970-01-01 00:00:00+00:00') }})
+                coalesce(last_failed_at, {{ never }}),
+                coalesce(last_delayed_at, {{ never }}),
+                coalesce(last_returned_at, {{ never }})
             ),
-            {{ x_ts('1970-01-01 00:00:00+00:00') }}
+            {{ never }}
         ) as last_delivery_problem_at
     from totals
 

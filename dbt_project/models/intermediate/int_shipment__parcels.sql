@@ -38,7 +38,7 @@ ended as (
         coalesce(
             delivered_at, case when last_returned_at = last_scan_at then last_returned_at end
         ) as ended_at,
-        -- Midnight after the promised day on the shop's calendar; 36 hours jump over a change of clocks.
+        -- Midnight after the promised day in the shop; 36 hours jump over a change of clocks.
         {{ x_ts_trunc(
             'day',
             x_ts_add(x_ts_trunc('day', 'promised_at', var('shop_timezone')), 36, 'hour'),

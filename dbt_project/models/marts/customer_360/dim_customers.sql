@@ -200,7 +200,7 @@ final as (
         support_metrics.last_ticket_at,
         support_metrics.last_dissatisfied_at,
 
-        -- An open may be a privacy proxy's; an order, a click and a ticket are the customer's own doing.
+        -- An open may be a privacy proxy's; orders, clicks and tickets are the customer's own.
         nullif(
             greatest(
                 coalesce(order_metrics.last_order_at, {{ never }}),

@@ -1,3 +1,5 @@
+{{ warehouse_layout(partition_by='event_timestamp', cluster_by=['event_id']) }}
+
 with
 
 parcels as (

@@ -27,7 +27,7 @@ selected as (
 
 ),
 
--- A phone belongs to one profile in Klaviyo. Its present holder keeps it, else the oldest customer has it.
+-- A phone belongs to one profile in Klaviyo. Its present holder keeps it, else the oldest customer.
 phone_holders as (
 
     select
