@@ -52,7 +52,11 @@ class ResourceSelectionError(IngestionError):
     """Resources that only load together were selected apart."""
 
 
-class WarehouseInUse(IngestionError):
+class WarehouseError(IngestionError):
+    """The warehouse file cannot be used."""
+
+
+class WarehouseInUse(WarehouseError):
     """Another process has the warehouse file open."""
 
 
@@ -60,7 +64,7 @@ class WarehouseInUse(IngestionError):
 def plain_errors() -> Iterator[None]:
     """Raise the `IngestionError` below dlt's own exceptions instead of them.
 
-    A warehouse locked by another process becomes `WarehouseInUse`; anything else passes unchanged.
+    What DuckDB says about its file becomes a `WarehouseError`; anything else passes unchanged.
     """
     try:
         yield
@@ -81,15 +85,21 @@ def find_ingestion_error(error: BaseException) -> IngestionError | None:
         seen.add(id(cause))
         if isinstance(cause, IngestionError):
             return cause
-        if type(cause).__module__.startswith(("duckdb", "_duckdb")) and "lock on file" in str(cause):
-            return _warehouse_in_use(str(cause))
+        if type(cause).__name__ == "IOException" and "duckdb" in type(cause).__module__:
+            return _warehouse_error(str(cause))
         cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _warehouse_in_use(text: str) -> WarehouseInUse:
-    file = re.search(r'lock on file "([^"]+)"', text)
-    process = re.search(r"PID (\d+)", text)
+def _warehouse_error(text: str) -> WarehouseError:
+    file = re.search(r'file "([^"]+)"', text)
     where = file.group(1) if file else "the warehouse"
-    who = f"process {process.group(1)}" if process else "another process"
-    return WarehouseInUse(f"{where} is open in {who}: DuckDB allows one writer, stop it and load again")
+    if "lock on file" in text:
+        process = re.search(r"PID (\d+)", text)
+        who = f"process {process.group(1)}" if process else "another process"
+        return WarehouseInUse(f"{where} is open in {who}: DuckDB allows one writer, stop it and load again")
+    if "not a valid DuckDB" in text:
+        return WarehouseError(f"{where} is not a DuckDB file: give another path or move it away")
+    if "No such file or directory" in text:
+        return WarehouseError(f"{where} cannot be created: its directory does not exist")
+    return WarehouseError(f"{where} cannot be used: {text.splitlines()[0]}")

@@ -32,7 +32,5 @@ def rows_of_deleted_profiles(pipeline: Any, present: set[str]) -> Iterator[pa.Ta
             ids = gone[start : start + _ROWS_PER_QUERY]
             marks = ", ".join(["%s"] * len(ids))
             with client.execute_query(f"select {columns} from {table} where id in ({marks})", *ids) as rows:
-                found = rows.arrow()
-            position = found.schema.get_field_index("is_deleted")
-            found = found.set_column(position, "is_deleted", pa.array([True] * found.num_rows))
-            yield found.cast(PROFILES.schema)
+                records = [dict(zip(PROFILES.schema.names, row, strict=True)) for row in rows.fetchall()]
+            yield pa.Table.from_pylist([{**row, "is_deleted": True} for row in records], PROFILES.schema)

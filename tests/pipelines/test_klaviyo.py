@@ -1,0 +1,202 @@
+"""Loading Klaviyo from the sandbox over HTTP into DuckDB."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from dlt_pipelines.klaviyo import RESOURCES, klaviyo_source
+from dlt_pipelines.pipeline import load_until_caught_up, make_pipeline
+from tests.pipelines.accounts import KEY, KlaviyoAccount, profile_id
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+PROFILES = "/api/profiles"
+
+
+def event_ids(klaviyo: KlaviyoAccount) -> list[str]:
+    return [event for (event,) in klaviyo.warehouse.rows("select id from klaviyo.events order by id")]
+
+
+def test_loading_twice_gives_the_same_rows(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 251))
+    klaviyo.metric("M1", "Opened Email")
+    klaviyo.events([f"E{number}" for number in range(1200)])
+    klaviyo.mailing_list("LA", range(1, 151))
+    klaviyo.mailing_list("LB", range(100, 103))
+
+    first = klaviyo.load()
+    content = klaviyo.warehouse.content("klaviyo", RESOURCES)
+    klaviyo.load()
+
+    assert first.rows == {"profiles": 250, "events": 1200, "metrics": 1, "lists": 2, "list_members": 153}
+    assert {table: len(rows) for table, rows in content.items()} == first.rows
+    assert klaviyo.warehouse.content("klaviyo", RESOURCES) == content
+
+
+def test_consent_and_messages_arrive_in_their_columns(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles([1], email_consent="SUBSCRIBED", properties='{"LTV": 12.5}', location='{"city": "Köln"}')
+    klaviyo.metric("M1", "Clicked Email")
+    klaviyo.events(["EC"], properties={"$message": "C1", "Subject": "Hi"})
+    klaviyo.events(["EF"], properties={"$message": "FM1", "$flow": "F1"})
+
+    klaviyo.load()
+
+    [profile] = klaviyo.warehouse.rows(
+        "select email, email_marketing_consent, can_receive_email_marketing, email_suppressions, is_deleted, "
+        "properties, location from klaviyo.profiles"
+    )
+    assert profile[:5] == ("p1@shop.example", "SUBSCRIBED", True, "[]", False)
+    assert json.loads(profile[5]) == {"LTV": 12.5}
+    assert json.loads(profile[6])["city"] == "Köln"
+    assert klaviyo.warehouse.rows(
+        "select id, profile_id, metric_name, campaign_id, flow_id, event_properties ->> '$.\"$event_id\"' "
+        "from klaviyo.events order by id"
+    ) == [
+        ("EC", profile_id(1), "Clicked Email", "C1", None, "EC"),
+        ("EF", profile_id(1), "Clicked Email", None, "F1", "EF"),
+    ]
+
+
+def test_a_changed_profile_is_read_and_an_old_one_is_not(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 11), age=2 * DAY)
+    klaviyo.profiles([11], age=DAY)
+    klaviyo.load()
+    klaviyo.profiles([3], age=HOUR, first_name="Ada")
+
+    report = klaviyo.load()
+
+    assert report.rows["profiles"] == 2  # the changed one, and the last one of the look-back
+    assert klaviyo.warehouse.rows(
+        "select id, first_name from klaviyo.profiles where first_name is not null"
+    ) == [(profile_id(3), "Ada")]
+
+
+def test_an_unsubscription_is_picked_up_although_updated_stays(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 11), age=9 * DAY, email_consent="SUBSCRIBED")
+    klaviyo.profiles([11], age=DAY)
+    klaviyo.load()
+    klaviyo.sandbox.clock.advance(DAY)
+    klaviyo.unsubscribe(4)
+    klaviyo.sandbox.clock.advance(HOUR)
+
+    report = klaviyo.load()
+
+    assert report.rows["profiles"] == 2
+    [row] = klaviyo.warehouse.rows(
+        "select id, can_receive_email_marketing, email_suppressions, email_marketing_consent_at is not null "
+        "from klaviyo.profiles where email_marketing_consent = 'UNSUBSCRIBED'"
+    )
+    assert row[:2] == (profile_id(4), False)
+    assert json.loads(row[2])[0]["reason"] == "UNSUBSCRIBE"
+    assert row[3]
+
+
+def test_a_late_event_is_picked_up_and_old_ones_are_not_read_again(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles([1])
+    klaviyo.metric("M1", "Opened Email")
+    klaviyo.events(["old"], age=3 * DAY)
+    klaviyo.events(["fresh"], age=timedelta(minutes=1))
+    klaviyo.load()
+    klaviyo.events(["late"], age=timedelta(minutes=110))  # readable only now
+
+    report = klaviyo.load()
+
+    assert event_ids(klaviyo) == ["fresh", "late", "old"]
+    assert report.rows["events"] == 2
+
+
+def test_an_event_dated_in_the_future_does_not_hide_the_present(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles([1])
+    klaviyo.metric("M1", "Opened Email")
+    klaviyo.events(["future"], age=-30 * DAY)
+    klaviyo.events(["first"], age=HOUR)
+    klaviyo.load()
+    before = event_ids(klaviyo)
+    klaviyo.sandbox.clock.advance(DAY)
+    klaviyo.events(["second"], age=HOUR)
+    klaviyo.load()
+    klaviyo.sandbox.clock.advance(30 * DAY)
+
+    klaviyo.load()
+
+    assert before == ["first"]
+    assert event_ids(klaviyo) == ["first", "future", "second"]
+
+
+def test_an_event_sent_with_an_old_date_is_found_by_the_weekly_wide_reading(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles([1])
+    klaviyo.metric("M1", "Opened Email")
+    klaviyo.events(["first"], age=HOUR)
+    klaviyo.load()
+    klaviyo.sandbox.clock.advance(6 * DAY)
+    klaviyo.load()
+    klaviyo.events(["backdated"], age=2 * DAY)
+    klaviyo.load()
+    before = event_ids(klaviyo)
+    klaviyo.sandbox.clock.advance(DAY)
+
+    klaviyo.load()
+
+    assert before == ["first"]
+    assert event_ids(klaviyo) == ["backdated", "first"]
+
+
+def test_a_large_first_load_goes_package_by_package_through_ties(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 51), age=3 * DAY)
+    klaviyo.profiles(range(51, 351), age=2 * DAY)  # one import: all in the same second
+    klaviyo.profiles(range(351, 401), age=DAY)
+    klaviyo.metric("M1", "Opened Email")
+    klaviyo.events(
+        [f"E{number}" for number in range(3500)], age=lambda number: DAY - number // 10 * timedelta(seconds=1)
+    )
+    warehouse = klaviyo.warehouse
+
+    report = load_until_caught_up(
+        lambda: klaviyo_source(
+            base_url=klaviyo.sandbox.url,
+            api_key=KEY,
+            clock=klaviyo.sandbox.clock.now,
+            profile_pages_per_package=1,
+            event_pages_per_package=1,
+        ),
+        lambda: make_pipeline("klaviyo", warehouse.path, warehouse.dlt_home),
+    )
+
+    assert report.packages > 2
+    assert warehouse.counts("klaviyo", ("profiles", "events")) == {"profiles": 400, "events": 3500}
+
+
+def test_who_left_a_list_and_a_list_that_is_gone_leave_the_warehouse(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 11))
+    klaviyo.mailing_list("LA", range(1, 6))
+    klaviyo.mailing_list("LB", [1])
+    klaviyo.load()
+    store = klaviyo.sandbox.store
+    store.execute("delete from kl_list_member where list_id = 'LB' or profile_id = ?", (profile_id(2),))
+    store.execute("delete from kl_list where id = 'LB'")
+
+    klaviyo.load()
+
+    assert klaviyo.warehouse.rows("select list_id, profile_id from klaviyo.list_members order by all") == [
+        ("LA", profile_id(number)) for number in (1, 3, 4, 5)
+    ]
+    store.execute("delete from kl_list_member")
+    klaviyo.load()
+    assert klaviyo.warehouse.counts("klaviyo", ("lists", "list_members")) == {"lists": 1, "list_members": 0}
+
+
+def test_a_profile_that_is_gone_is_marked_by_the_weekly_sweep(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 301))
+    klaviyo.load()
+    klaviyo.sandbox.store.execute("delete from kl_profile where id = ?", (profile_id(7),))
+    klaviyo.sandbox.clock.advance(7 * DAY)
+
+    klaviyo.load()
+
+    assert klaviyo.warehouse.rows("select id, email from klaviyo.profiles where is_deleted") == [
+        (profile_id(7), "p7@shop.example")
+    ]
+    assert klaviyo.warehouse.value("select count(*) from klaviyo.profiles") == 300
+    klaviyo.load()
+    assert klaviyo.sandbox.calls()[f"GET {PROFILES}"] < 20  # no second sweep
