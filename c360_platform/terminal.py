@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from rich.table import Table
 from c360_platform.settings import SettingsError
 
 if TYPE_CHECKING:
+    from c360_platform.activation.spec import SyncSpec
     from c360_platform.loop import RunOutcome
     from c360_platform.settings import Settings
     from c360_platform.warehouse import Warehouse
@@ -119,6 +120,52 @@ def say_next_steps(settings: Settings) -> None:
         f"  c360 run --home {home}           the loop again: nothing changed, nothing is written\n"
         f"  duckdb {_shown(settings.warehouse_path)}   marts.dim_customers, marts.seg_*, c360_sync.*"
     )
+
+
+def show_plan(settings: Settings) -> None:
+    """What every sync would send now, as counts."""
+    from c360_platform.activation.plan import plan_sync
+
+    warehouse = _warehouse(settings)
+    shown = Table(title="What the syncs would send", title_justify="left")
+    shown.add_column("sync")
+    for column in ("rows", "unchanged", "rejected", "would send"):
+        shown.add_column(column, justify="right")
+    for spec in _specs(settings):
+        counts = plan_sync(spec, warehouse, now=datetime.now(UTC))
+        operations = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.by_operation.items()) if n)
+        numbers = (counts.source_rows, counts.unchanged, counts.rejected)
+        shown.add_row(spec.name, *(f"{number:,}" for number in numbers), operations or "nothing")
+    console.print(shown)
+
+
+def _verify(settings: Settings, warehouse: Warehouse) -> None:
+    """Read Klaviyo back over its API and hold it against the models."""
+    from c360_platform.activation.verify import compare
+
+    shown = Table(title="Klaviyo read back, compared with the models", title_justify="left")
+    shown.add_column("sync")
+    for column in ("expected", "equal", "missing", "different", "foreign"):
+        shown.add_column(column, justify="right")
+    compared = [
+        compare(spec, warehouse, settings.klaviyo_key(), settings.klaviyo_base_url)
+        for spec in _specs(settings)
+    ]
+    for one in compared:
+        foreign = f"({one.foreign:,})" if one.foreign_allowed else f"{one.foreign:,}"
+        numbers = (one.expected, one.equal, one.missing, one.different)
+        shown.add_row(one.sync, *(f"{number:,}" for number in numbers), foreign)
+    console.print(shown)
+    wrong = [one.sync for one in compared if not one.holds]
+    if wrong:
+        raise LoopFailed(f"Klaviyo differs from the models in {', '.join(wrong)}")
+
+
+def _specs(settings: Settings) -> list[SyncSpec]:
+    from c360_platform.activation.spec import load_specs
+    from c360_platform.dbt_manifest import read_manifest
+
+    return load_specs(read_manifest(settings), project_dir=settings.dbt_project_dir)
 
 
 def _raise_for(outcome: RunOutcome) -> None:

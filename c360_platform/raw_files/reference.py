@@ -18,10 +18,10 @@ from c360_platform.settings import PROJECT_ROOT
 INTRODUCTION = """\
 # Raw sources
 
-What the platform reads, generated from the dbt source files. Tables live in a schema with the source's name; another
-name goes into `vars: raw_schemas`. A column marked **!** is required when the table is there, everything else may be
-missing. Names after "also" are understood by `c360 load` and by the models. JSON columns hold JSON text; a timestamp
-without zone is UTC.
+What the platform reads, generated from the dbt source files. Tables live in a schema with the source's
+name; another name goes into `vars: raw_schemas`. A column marked **!** is required when the table is
+there, everything else may be missing. Names after "also" are understood by `c360 load` and by the models.
+JSON columns hold JSON text; a timestamp without zone is UTC.
 """
 
 
@@ -42,8 +42,8 @@ def _table(source: str, table: dict[str, Any]) -> Iterator[str]:
     yield f"### {source}.{table['name']}\n\n{table['description']}{_also(table)}\n"
     yield "| column | type | meaning |\n|---|---|---|"
     for column in table["columns"]:
-        required = " **!**" if _meta(column).get("required") else ""
-        yield f"| `{column['name']}`{required} | {column['data_type']} | {column['description']}{_also(column)} |"
+        name = f"`{column['name']}`{' **!**' if _meta(column).get('required') else ''}"
+        yield f"| {name} | {column['data_type']} | {column['description']}{_also(column)} |"
     yield ""
 
 
