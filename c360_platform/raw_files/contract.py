@@ -22,6 +22,7 @@ import yaml
 
 DataType = Literal["string", "int64", "numeric", "float64", "bool", "timestamp", "date", "json"]
 
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is there
 _DATA_TYPES: frozenset[str] = frozenset(get_args(DataType))
 _IDENTIFIER = re.compile(r"(^|_)(id|number|reference)$")
 _PERSONAL_WORDS = frozenset(
@@ -226,7 +227,7 @@ def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), _SafeLoader)  # noqa: S506
     except (OSError, yaml.YAMLError) as error:
         raise ContractError(f"{file} cannot be read as YAML: {error}") from error
     return content if isinstance(content, Mapping) else {}

@@ -80,17 +80,15 @@ def not_of_type(value: str, column: RawColumn) -> str:
     is.
     """
     kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(value)), "text")
-    if column.is_personal or _may_be_personal(value):
+    if column.is_personal or _may_be_personal(value, kind):
         shown = f"a value of {len(value)} characters"
     else:
         shown = f"'{value[:_LONGEST_SHOWN]}{'…' if len(value) > _LONGEST_SHOWN else ''}'"
     return f"{shown} ({kind}) is not {_EXPECTED[column.data_type]}"
 
 
-def _may_be_personal(value: str) -> bool:
-    """Values slip into the wrong column when a line is broken: words, addresses and phone numbers stay
-    unseen.
-    """
+def _may_be_personal(value: str, kind: str) -> bool:
+    """Whether to hide a value from any column: broken lines shift words, addresses and phone numbers."""
     if "@" in value or re.search(r"[^\W\d_]{3,}", value):
         return True
-    return re.fullmatch(r"[+(0][\d\s()/.-]{6,}", value) is not None
+    return "date" not in kind and re.fullmatch(r"[+(0][\d\s()/.-]{6,}", value) is not None

@@ -68,8 +68,9 @@ def stage_file(connection: duckdb.DuckDBPyConnection, file: RawFile, relation: s
     import duckdb
 
     csv_text = None
+    is_parquet = file.path.name.lower().endswith(".parquet")
     try:
-        if file.path.name.lower().endswith(".parquet"):
+        if is_parquet:
             cells = parquet(connection, file.path)
         else:
             csv_text = open_csv(file.path)
@@ -87,7 +88,7 @@ def stage_file(connection: duckdb.DuckDBPyConnection, file: RawFile, relation: s
     except UnreadableFileError as error:
         raise RawFileError([Problem(file.label, str(error), error.line)]) from error
     except (duckdb.Error, OSError, EOFError) as error:
-        kind = "Parquet" if csv_text is None else "CSV"
+        kind = "Parquet" if is_parquet else "CSV"
         raise RawFileError([Problem(file.label, f"cannot be read as {kind}: the file is damaged")]) from error
     if bad:
         raise RawFileError(_problems(connection, file, csv_text, cells, mapping))

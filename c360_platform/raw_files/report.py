@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_SHOWN = 8  # undeclared columns; a loader's table can have a hundred
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedTable:
@@ -31,14 +33,15 @@ class LoadedTable:
 
     def lines(self) -> Iterator[str]:
         renamed = [f"{name} from {found}" for name, found in self.mapped.items() if name != found.lower()]
-        yield f"{self.schema}.{self.table}: {self.rows:,} rows from {self.file}"
+        yield f"{self.schema}.{self.table}: {_rows(self.rows)} from {self.file}"
         yield f"  columns: {len(self.mapped)} of {len(self.mapped) + len(self.missing)} declared"
         if renamed:
             yield f"  renamed: {', '.join(renamed)}"
         if self.missing:
             yield f"  missing (null): {', '.join(self.missing)}"
         if self.extra:
-            yield f"  undeclared (kept as text): {', '.join(self.extra)}"
+            more = f" and {len(self.extra) - _SHOWN} more" if len(self.extra) > _SHOWN else ""
+            yield f"  undeclared (kept as text): {', '.join(self.extra[:_SHOWN])}{more}"
         for note in self.notes:
             yield f"  note: {note}"
 
@@ -67,4 +70,8 @@ class LoadReport:
             yield f"ignored {file}: {reason}"
         for note in self.notes:
             yield f"note: {note}"
-        yield f"{len(self.tables)} tables, {self.rows:,} rows in {self.seconds:.1f} s"
+        yield f"{len(self.tables)} tables, {_rows(self.rows)} in {self.seconds:.1f} s"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
