@@ -10,7 +10,6 @@ later event with the same three is dropped silently, as recorded from a live acc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -132,8 +131,7 @@ def _profile_of(batch: ProfileBatch, event: SentEvent, merged: set[str]) -> Prof
     elif event.profile_pointer in merged or not _says_more(event.profile):
         return found
     merged.add(event.profile_pointer)
-    with suppress(ConflictError):
-        batch.merge(found, attributes, event.profile.get("meta"), clear=False)
+    batch.merge(found, attributes, event.profile.get("meta"), clear=False)
     return found
 
 

@@ -25,6 +25,7 @@ from c360_platform.sandbox.klaviyo.profile_batch import (
 from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
 from c360_platform.sandbox.store import Store
 
+_INSTANT_US: Final = 1_000  # jobs accepted while the clock stands are some microseconds apart
 _ROWS: Final = "/data/attributes/profiles/data"
 
 
@@ -44,11 +45,12 @@ def work_off_jobs(store: Store, clock: Clock, *, everything: bool = False) -> No
     settings = KlaviyoSettings(store)
     delay_us = int(settings.import_delay_seconds * 1_000_000)
     now_us = clock.now_us()
+    reached_us = now_us + _INSTANT_US
     for job in sorted(waiting, key=lambda row: (row["created_at"], row["id"])):
         started_us, due_us = job["created_at"] + delay_us // 2, job["created_at"] + delay_us
-        if everything or due_us <= now_us:
+        if everything or due_us <= reached_us:
             _complete(store, job["id"], min(started_us, now_us), min(due_us, now_us), settings.fail_late)
-        elif started_us <= now_us:
+        elif started_us <= reached_us:
             store.execute(
                 "update kl_import_job set status = 'processing', started_at = ? "
                 "where id = ? and status = 'queued'",

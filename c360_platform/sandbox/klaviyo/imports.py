@@ -83,24 +83,26 @@ def bulk_import_profiles(call: Call) -> Answer:
     for list_id in list_ids:
         if call.store.value("select 1 from kl_list where id = ?", (list_id,)) is None:
             raise errors.invalid(f"List ID {list_id} does not exist.")
-    now_us = call.clock.now_us()
-    job_id = ids.job_id(call.key.account, now_us)
-    call.store.insert(
-        "kl_import_job",
-        ("id", "status", "created_at", "expires_at", "total_count", "list_ids", "body"),
-        [
+    with call.store.transaction() as connection:
+        _forget_expired(connection, call.clock.now_us())
+        created_us = _free_moment(connection, call.clock.now_us())
+        job_id = ids.job_id(call.key.account, created_us)
+        connection.execute(
+            "insert into kl_import_job (id, status, created_at, expires_at, total_count, list_ids, body) "
+            "values (?, 'queued', ?, ?, ?, ?, ?)",
             (
-                *(job_id, "queued", now_us, now_us + _RETENTION_US, len(rows)),
+                *(job_id, created_us, created_us + _RETENTION_US, len(rows)),
                 *(orjson.dumps(list_ids).decode(), orjson.dumps(rows)),
-            )
-        ],
-    )
+            ),
+        )
     return Answer(202, {"data": _resource(call, _job(call, job_id)), "links": {"self": call.self_link()}})
 
 
 def get_jobs(call: Call) -> Answer:
     fields = {"status": FilterField(("any", "equals"), "j.status", "enum")}
-    page = read_page(call, _JOBS, conditions(call.params.get("filter"), fields))
+    found = conditions(call.params.get("filter"), fields)
+    found.add("j.expires_at > ?", call.clock.now_us())
+    page = read_page(call, _JOBS, found)
     return Answer(body={"data": [_resource(call, row) for row in page.rows], "links": page.links})
 
 
@@ -170,6 +172,22 @@ def _check_rows(rows: Sequence[Mapping[str, Any]], problems: list[Problem]) -> N
         if len(orjson.dumps(row)) > MAX_PROFILE_BYTES:
             problems.append(Problem("A profile must not exceed 100KB.", pointer))
     raise_if_any(problems)
+
+
+def _forget_expired(connection: sqlite3.Connection, now_us: int) -> None:
+    for table in ("kl_import_error", "kl_import_profile"):
+        connection.execute(
+            f"delete from {table} where job_id in (select id from kl_import_job where expires_at <= ?)",
+            (now_us,),
+        )
+    connection.execute("delete from kl_import_job where expires_at <= ?", (now_us,))
+
+
+def _free_moment(connection: sqlite3.Connection, now_us: int) -> int:
+    """A microsecond without a job: jobs accepted while the clock stands are carried out in their order."""
+    while connection.execute("select 1 from kl_import_job where created_at = ?", (now_us,)).fetchone():
+        now_us += 1
+    return now_us
 
 
 def _of_job(call: Call) -> Conditions:

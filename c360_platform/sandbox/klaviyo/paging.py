@@ -61,18 +61,19 @@ def read_page(call: Call, collection: Collection, conditions: Conditions, *, sor
     if name not in collection.sorts:
         allowed = ", ".join(sorted(collection.sorts))
         raise invalid_parameter(f"Invalid sort '{name}'. Allowed: {allowed}.", "sort")
-    expression, id_sql = collection.sorts[name], collection.id_sql
+    by, id_sql = collection.sorts[name], collection.id_sql
     where, parameters = list(conditions.sql), list(conditions.parameters)
     cursor = call.params.get("page[cursor]")
     if cursor is not None:
-        position = _decode(cursor, name, descending)
-        where.append(f"({expression}, {id_sql}) {'<' if descending else '>'} (?, ?)")
-        parameters.extend(position)
+        # First, so that SQLite enters the index at the cursor and not at a filter's bound far behind it.
+        where.insert(0, f"({by}, {id_sql}) {'<' if descending else '>'} (?, ?)")
+        parameters[:0] = _decode(cursor, name, descending)
     clause = f" where {' and '.join(where)}" if where else ""
     direction = "desc" if descending else "asc"
+    order = id_sql if by == id_sql else f"{by} {direction}, {id_sql}"
     rows = call.store.rows(
-        f"select {collection.columns}, {expression} as _sort, {id_sql} as _id "
-        f"from {collection.source}{clause} order by {expression} {direction}, {id_sql} {direction} limit ?",
+        f"select {collection.columns}, {by} as _sort, {id_sql} as _id "
+        f"from {collection.source}{clause} order by {order} {direction} limit ?",
         [*parameters, size + 1],
     )
     following = None

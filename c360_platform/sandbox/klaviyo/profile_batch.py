@@ -136,7 +136,10 @@ class ProfileBatch:
     def merge(
         self, profile: Profile, sent: Mapping[str, Any], meta: Mapping[str, Any] | None, *, clear: bool
     ) -> None:
-        """Put attributes into a profile. With `clear` a null empties its field, else it is ignored."""
+        """Put attributes into what `find` or `create` gave for them.
+
+        With `clear` a null empties its field, else it is ignored.
+        """
         for name, value in sent.items():
             if name in profile.texts:
                 if value is not None or clear:
@@ -179,10 +182,7 @@ class ProfileBatch:
         old = profile.keys[name]
         if old == value:
             return
-        if value is not None:
-            other = self._by_key.get((name, value))
-            if other is not None and other is not profile:
-                raise ConflictError(other.id)
+        if value is not None:  # `find` has seen to it that nobody else has it
             self._by_key[name, value] = profile
         if old is not None:
             del self._by_key[name, old]

@@ -7,6 +7,7 @@ from typing import Any
 from c360_platform.sandbox.server import Sandbox
 from tests.platform.sandbox.client import (
     Http,
+    attributes_of,
     errors_of,
     import_now,
     new_list,
@@ -35,6 +36,19 @@ def test_an_import_goes_from_queued_to_complete_by_the_clock(sandbox: Sandbox, h
     finally:
         sandbox.clock.reset()
         http.json("POST", "/sandbox/imports", {"delay_seconds": 0.2})
+
+
+def test_imports_accepted_at_one_instant_are_carried_out_in_their_order(sandbox: Sandbox, http: Http) -> None:
+    http.json("POST", "/sandbox/imports", {"delay_seconds": 0})
+    sandbox.clock.freeze()
+    for number in range(8):
+        body = import_job([row("order@shop.example", first_name=f"N{number}", properties={str(number): 1})])
+        http.json("POST", "/api/profile-bulk-import-jobs", body, status=202)
+    attributes = attributes_of(http, "order@shop.example")
+    assert attributes["first_name"] == "N7"
+    assert len(attributes["properties"]) == 8
+    sandbox.clock.reset()
+    http.json("POST", "/sandbox/imports", {"delay_seconds": 0.2})
 
 
 def test_one_malformed_row_refuses_the_import_and_every_bad_row_is_named(
