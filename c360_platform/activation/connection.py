@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,17 +35,18 @@ from c360_platform.activation.limits import Tier, account_limits, retry_after_se
 
 _MEDIA_TYPE = "application/vnd.api+json"
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
-# How often one request is tried when the network or the server fails, and how long it may take with throttling.
+# How often a request is tried when network or server fail, and how long it may take, throttling included.
 _ATTEMPTS = 5
 _PATIENCE_SECONDS = 300.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 _TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+Query = Mapping[str, str | int]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One endpoint: what it does in words, its limit, the scopes a key needs, the answers that mean success."""
+    """One endpoint: what it does in words, its limit, the scopes it needs, the answers that mean success."""
 
     words: str
     method: str
@@ -81,20 +83,12 @@ class Connection:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        import urllib3
-        from klaviyo_api import KlaviyoAPI
-
         key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         _check_key(key)
         self.host = _check_address(base_url, key)
         self.traffic = Traffic()
-        self._sdk = KlaviyoAPI(key, test_host=base_url.rstrip("/"), max_retries=1)
-        self._pool = self._sdk.api_client.rest_client.pool_manager
-        # The pool would retry by itself, and obey Retry-After a second time.
-        self._pool.connection_pool_kw["retries"] = urllib3.Retry(
-            0, redirect=False, respect_retry_after_header=False
-        )
-        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+        self._key = SecretStr(key)
+        self._base_url = base_url.rstrip("/")
         self._limits = account_limits(base_url, key)
         self._patience = patience_seconds
         self._clock = clock
@@ -108,48 +102,48 @@ class Connection:
         operation: Operation,
         *,
         id: str = "",  # noqa: A002  (the name that Klaviyo's paths have)
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         body: bytes | None = None,
         repeatable: bool = True,
     ) -> dict[str, Any]:
         """One successful answer as a dictionary (empty when the operation answers without a body).
 
         Throttling, server errors and broken connections are waited out within bounds. Raises
-        `KlaviyoUnauthorized`, `KlaviyoForbidden`, `KlaviyoRefused` (the request's content), `KlaviyoUnreachable`,
-        and `OutcomeUnknown` instead of trying again when the request is not `repeatable`.
+        `KlaviyoUnauthorized`, `KlaviyoForbidden`, `KlaviyoRefused` (the request's content),
+        `KlaviyoUnreachable`, and `OutcomeUnknown` instead of trying again when it is not `repeatable`.
         """
         url, headers = self._address(operation, id, query)
-        limiter = self._limits.of(operation.path, operation.tier)
+        limiter = self._limits.of(f"{operation.method} {operation.path}", operation.tier)
         deadline = self._clock() + self._patience
-        failures = 0
+        failures = throttles = 0
         while True:
             self.traffic.waited_seconds += limiter.wait()
             answer = self._attempt(operation, url, headers, body)
             if isinstance(answer, dict):
                 return answer
-            if answer.retry_after is not None:
-                limiter.pause(answer.retry_after)
-                self.traffic.throttled += 1
-                pause = answer.retry_after
+            if answer.may_have_arrived and not repeatable:
+                raise OutcomeUnknown(f"Klaviyo ({self.host}): {answer.reason}, could not {operation.words}")
+            if answer.is_throttled:
+                throttles += 1
+                pause = _backoff(throttles) if answer.retry_after is None else answer.retry_after
+                limiter.pause(pause)  # for everybody: the budget is the account's
             else:
                 failures += 1
-                pause = min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
-                if not repeatable and answer.may_have_arrived:
-                    raise OutcomeUnknown(f"{operation.words}: {answer.reason} ({self.host})")
+                pause = _backoff(failures)
             if failures >= _ATTEMPTS or self._clock() + pause > deadline:
                 raise KlaviyoUnreachable(
-                    f"Klaviyo ({self.host}) did not let us {operation.words}: {answer.reason}; "
-                    f"gave up after {failures or 'throttled'} attempts, run the sync again later"
+                    f"Klaviyo ({self.host}): {answer.reason}, could not {operation.words}; "
+                    "run the sync again later, it goes on where it stopped"
                 )
-            if answer.retry_after is None:
+            if not answer.is_throttled:
                 self._sleep(pause)
 
     def pages(
         self,
         operation: Operation,
         *,
-        id: str = "",
-        query: Mapping[str, str | int] | None = None,  # noqa: A002
+        id: str = "",  # noqa: A002
+        query: Query | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Every page of a collection. Raises `KlaviyoUnreachable` when a page leads to itself."""
         cursor: str | None = None
@@ -167,10 +161,22 @@ class Connection:
                 )
             seen.add(cursor)
 
+    @cached_property
+    def _api(self) -> Any:
+        """The SDK's client, made with the first request: its import takes half a second."""
+        import urllib3
+        from klaviyo_api import KlaviyoAPI
+
+        sdk = KlaviyoAPI(self._key.get_secret_value(), test_host=self._base_url, max_retries=1)
+        # The pool would retry by itself, and obey Retry-After a second time.
+        no_retries = urllib3.Retry(0, redirect=False, respect_retry_after_header=False)
+        sdk.api_client.rest_client.pool_manager.connection_pool_kw["retries"] = no_retries
+        return sdk.api_client
+
     def _address(
-        self, operation: Operation, identifier: str, query: Mapping[str, str | int] | None
+        self, operation: Operation, identifier: str, query: Query | None
     ) -> tuple[str, dict[str, str]]:
-        _, url, headers, _, _ = self._sdk.api_client.param_serialize(
+        _, url, headers, _, _ = self._api.param_serialize(
             operation.method,
             operation.path,
             path_params={"id": identifier} if identifier else None,
@@ -188,8 +194,13 @@ class Connection:
         self.traffic.requests += 1
         self.traffic.bytes_sent += len(body or b"")
         try:
-            response = self._pool.request(
-                operation.method, url, body=body, headers=headers, timeout=self._timeout, redirect=False
+            response = self._api.rest_client.pool_manager.request(
+                operation.method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+                redirect=False,
             )
         except urllib3.exceptions.SSLError:
             # Never fall back to an unprotected connection, and never try a broken one again.
@@ -208,8 +219,10 @@ class Connection:
             if isinstance(document, dict) and "data" in document:
                 return document
         elif status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.traffic.throttled += 1
             wait = retry_after_seconds(response.headers.get("retry-after"), response.headers.get("date"))
-            return _Failure("throttled by the rate limit", retry_after=_FIRST_PAUSE if wait is None else wait)
+            asked = "" if wait is None else f", asks to wait {wait:.0f} s"
+            return _Failure(f"throttled{asked}", is_throttled=True, retry_after=wait)
         elif status == HTTPStatus.UNAUTHORIZED:
             raise KlaviyoUnauthorized(
                 f"Klaviyo ({self.host}) does not accept the API key (401): check KLAVIYO_API_KEY"
@@ -221,7 +234,7 @@ class Connection:
         elif 400 <= status < 500 and status not in _TRANSIENT and document is not None:
             raise KlaviyoRefused(operation.words, status, _problems(document))
         # A page of a proxy, a server error, or a success that nobody can read: what was done is not known.
-        return _Failure(f"it answered {status} with {kind}", may_have_arrived=True)
+        return _Failure(f"answered {status} with {kind}", may_have_arrived=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +243,13 @@ class _Failure:
 
     reason: str
     may_have_arrived: bool = False
+    is_throttled: bool = False
     retry_after: float | None = None
+
+
+def _backoff(attempt: int) -> float:
+    """Seconds before the next attempt: doubling, bounded, and never the same for two clients."""
+    return min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _connection_failure(error: Exception) -> _Failure:
@@ -240,9 +259,9 @@ def _connection_failure(error: Exception) -> _Failure:
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return _Failure("its name cannot be resolved")
     if isinstance(cause, urllib3.exceptions.NewConnectionError):
-        return _Failure("it cannot be reached")
+        return _Failure("cannot be reached")
     if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
-        return _Failure("it cannot be reached in time")
+        return _Failure("cannot be reached in time")
     if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
         return _Failure(f"no answer within {_READ_SECONDS:.0f} s", may_have_arrived=True)
     return _Failure("the connection broke", may_have_arrived=True)

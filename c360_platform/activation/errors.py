@@ -45,6 +45,10 @@ class SyncHeld(SyncFailed):
     """A safety stop before any call: nothing was sent; the message says how to go on."""
 
 
+class SyncRefused(SyncFailed):
+    """Klaviyo refuses what this sync sends as a whole, as when its list is gone: no row is to blame."""
+
+
 class KlaviyoError(SyncFailed):
     """Klaviyo's answer, or its absence, stopped the sync."""
 

@@ -111,14 +111,18 @@ class Ledger:
             f"where lane is not null and not ({self.open_rows()}) order by position"
         )
 
-    def rows(self, batch: Batch) -> pa.Table:
-        """The rows of a batch that are not rejected, in order."""
+    def rows(self, batch: Batch, columns: Sequence[str]) -> pa.Table:
+        """Columns of the plan for the rows of a batch that are not rejected, in order."""
         return self.warehouse.table(
-            "select position, operation, key, payload_hash, payload, bytes, cleared, recipient, metric, "
-            f"occurred_at from {self.plan} where {within([batch])} "
-            f"and key not in (select key from {self.rejections} where sync = ? and batch_id = ?) "
-            "order by position",
-            [self.sync, batch.batch_id],
+            f"select {', '.join(columns)} from {self.plan} where {within([batch])} "
+            f"and key not in ({self._rejected_keys([batch])}) order by position"
+        )
+
+    def rejected_by_job(self, batch: Batch) -> int:
+        """How many rows are on record as failed in the batch's import job."""
+        return self._number(
+            f"select count(distinct key) as n from {self.rejections} where sync = ? and job_id = ?",
+            [self.sync, batch.job_id],
         )
 
     def planned_keys(self, operation: str) -> list[str]:
@@ -178,9 +182,10 @@ class Ledger:
         self._open = [known if other.batch_id == batch.batch_id else other for other in self._open]
         return known
 
-    def failed(self, batch: Batch, at: datetime, message: str) -> None:
-        """Close a batch that Klaviyo refused as a whole; its rows are due again."""
-        self._close([batch], "failed", at, message)
+    def failed(self, batches: Sequence[Batch], at: datetime, message: str) -> None:
+        """Close batches that came to nothing; their rows are due again."""
+        if batches:
+            self._close(batches, "failed", at, message)
 
     def reject(self, batch: Batch, rejections: Sequence[Rejection], run_id: str, at: datetime) -> None:
         """Keep rows that Klaviyo refused; they are left out of the batch from now on."""
@@ -189,10 +194,13 @@ class Ledger:
                 self.rejections, rejection_table(rejections, batch, sync=self.sync, run_id=run_id, at=at)
             )
 
-    def confirm(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
-        """Klaviyo has applied these batches: their rows, without the rejected ones, become the state."""
+    def confirm(self, batches: Sequence[Batch], run_id: str, at: datetime) -> dict[str, int]:
+        """Klaviyo has applied these batches: their rows, without the rejected ones, become the state.
+
+        Returns how many rows that were, by operation.
+        """
         if not batches:
-            return
+            return {}
         d = self.dialect
         ids = ", ".join(d.literal(batch.batch_id) for batch in batches)
         rejected = (
@@ -238,8 +246,13 @@ class Ledger:
                 [at, self.sync],
             ),
         ]
+        counts = self.warehouse.table(
+            f"select operation, count(*) as n from {self.plan} where {within(batches)} "
+            f"and key not in ({rejected}) group by operation"
+        )
         self.warehouse.transaction(statements)
         self._forget_open(batches)
+        return {row["operation"]: row["n"] for row in counts.to_pylist()}
 
     def keep_plan_rejections(self, run_id: str, at: datetime) -> None:
         """Record the rows that the plan rejected, once each; resolve those that it no longer rejects."""
@@ -286,15 +299,17 @@ class Ledger:
             [self.sync],
         )
 
-    def adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> None:
+    def adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> int:
         """Planned members (`keys` has one column, key) that are on the list already are not ours to remove.
 
-        With `to_state` there is nothing to send for them: they leave the plan and enter the state.
+        With `to_state` there is nothing to send for them: they leave the plan and enter the state. Returns
+        how many they are.
         """
         present = self.warehouse.relation(SCHEMA, f"plan_{self.sync}_present")
         self.warehouse.execute(f"create or replace table {present} as select key from {self.plan} limit 0")
         self.warehouse.append(present, keys)
         chosen = f"operation = 'add' and key in (select key from {present}) and not ({self.open_rows()})"
+        adopted = self._number(f"select count(*) as n from {self.plan} where {chosen}", [])
         statements: list[Statement] = [(f"update {self.plan} set is_ours = false where {chosen}", [])]
         if to_state:
             columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
@@ -309,6 +324,7 @@ class Ledger:
             ]
         self.warehouse.transaction(statements)
         self.warehouse.execute(f"drop table {present}")
+        return adopted
 
     def forget_state(self) -> None:
         """The list is another one than before: nobody on it is known."""
@@ -334,6 +350,10 @@ class Ledger:
             [status, at, message, self.sync],
         )
         self._forget_open(batches)
+
+    def _rejected_keys(self, batches: Sequence[Batch]) -> str:
+        ids = ", ".join(self.dialect.literal(name) for batch in batches for name in batch.lineage)
+        return f"select key from {self.rejections} where sync = {self.sync_literal} and batch_id in ({ids})"
 
     def _forget_open(self, batches: Iterable[Batch]) -> None:
         closed = {batch.batch_id for batch in batches}

@@ -117,6 +117,12 @@ class Batch:
     sends: int = 0
     accepted_at: datetime | None = None
 
+    @property
+    def lineage(self) -> list[str]:
+        """Its own id and those of the batches that it was cut from: a rejection in any of them counts."""
+        names = self.batch_id.split(".")
+        return [".".join(names[:depth]) for depth in range(1, len(names) + 1)]
+
     def part(self, number: int, first: int, last: int, rows: int) -> Batch:
         """A piece of this batch, to be sent by itself."""
         return replace(self, batch_id=f"{self.batch_id}.{number}", first=first, last=last, rows=rows, bytes=0)

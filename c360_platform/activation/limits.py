@@ -29,8 +29,8 @@ class Tier:
     steady: int
 
 
-# docs/rate_limits_and_error_handling, revision 2026-10-15; L is 750 a minute in the specification and 700 on the
-# page: the smaller one is safe.
+# docs/rate_limits_and_error_handling, revision 2026-10-15; L is 750 a minute in the specification and 700 on
+# the page: the smaller one is safe.
 XS = Tier(1, 15)
 S = Tier(3, 60)
 M = Tier(10, 150)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 import orjson
 
@@ -99,8 +97,11 @@ class EventRow:
     """One event of a batch: its attributes as JSON text and whom it happened to."""
 
     position: int
-    recipient: str
+    key: str
+    payload_hash: str
+    operation: str
     payload: str
+    recipient: str
     is_backfill: bool
 
 
@@ -130,20 +131,6 @@ def event_body(rows: Sequence[EventRow]) -> bytes:
         + ",".join(entries)
         + "]}}}}"
     ).encode()
-
-
-def event_positions(rows: Sequence[EventRow]) -> list[list[EventRow]]:
-    """The rows as a body nests them, to find the row that an error's pointer means."""
-    return [list(events) for _, events in groupby(rows, key=lambda row: row.recipient)]
-
-
-def is_old(occurred_at: datetime, now: datetime, hours: int) -> bool:
-    return (now - occurred_at).total_seconds() > hours * 3600
-
-
-def resource_ids(kind: str, ids: Sequence[str]) -> dict[str, Any]:
-    """The body of a relationship request."""
-    return {"data": [{"type": kind, "id": identifier} for identifier in ids]}
 
 
 def _backfilled(attributes: str) -> str:

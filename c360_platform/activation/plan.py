@@ -40,13 +40,16 @@ _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
     """A plan in numbers, by rows. `by_operation` has only what would be sent; `rejected` includes rows that
-    Klaviyo refused before and that have not changed since."""
+    Klaviyo refused before and that have not changed since; `releases` leave the state without a call.
+    """
 
     sync: str
     source_rows: int
     by_operation: dict[str, int]
     rejected: int
     unchanged: int
+    releases: int = 0
+    has_rejects: bool = False
 
     @property
     def planned(self) -> int:
@@ -104,6 +107,8 @@ class Planner:
             by_operation={name: by_operation[name] for name in _SENT if by_operation.get(name)},
             rejected=rejected,
             unchanged=max(source_rows - changed - rejected - pending, 0),
+            releases=by_operation.get("release", 0),
+            has_rejects="reject" in by_operation,
         )
 
     def _source_rows(self) -> int:
@@ -147,7 +152,7 @@ class Planner:
         no_text, no_time = f"cast(null as {d.string})", f"cast(null as {d.timestamp})"
         create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
         problem = " ".join(f"when {condition} then {d.literal(words)}" for condition, words in row.problems)
-        overhead = f" + {d.bytes(row.recipient)} + {EVENT_OVERHEAD_BYTES}" if is_event else " + 1"
+        overhead = f" + {d.bytes('recipient')} + {EVENT_OVERHEAD_BYTES}" if is_event else " + 1"
         open_keys = f"(select key from {ledger.plan} where {ledger.open_rows()})"
         is_open = f"and coalesce(row_key, '') not in {open_keys}" if ledger.has_open_batches() else ""
         changed = (

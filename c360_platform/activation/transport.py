@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from pydantic import SecretStr
 
-from c360_platform.activation.connection import Connection, Operation, OutcomeUnknown, api_problem
-from c360_platform.activation.errors import ApiProblem
+from c360_platform.activation.connection import Connection, Operation, OutcomeUnknown, Query, api_problem
+from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
 from c360_platform.activation.limits import XL, L, M
 
 ADDRESSES_PER_FILTER = 100
 _PAGE = 100
 _EVENT_PAGE = 1_000
-_FINISHED = frozenset({"complete", "cancelled"})
+FORGOTTEN = "forgotten"  # Klaviyo keeps a job for seven days
+_FINISHED = frozenset({"complete", "cancelled", FORGOTTEN})
 
 IMPORT = Operation(
     "start a profile import",
@@ -92,7 +94,7 @@ class ImportJob:
 
 @dataclass(frozen=True, slots=True)
 class ImportProblem:
-    """Why one profile of a finished import was not applied; `email` is empty when Klaviyo does not echo it."""
+    """Why a profile of a finished import was not applied; `email` is empty when Klaviyo does not echo it."""
 
     email: str
     problem: ApiProblem
@@ -122,7 +124,7 @@ class Klaviyo:
         missing = set(ids)
         found: dict[str, ImportJob] = {}
         if len(missing) > 1:
-            query = {"sort": "-created_at", "page[size]": _PAGE}
+            query: Query = {"sort": "-created_at", "page[size]": _PAGE}
             pages = self._connection.pages(JOBS, query=query)
             for _, page in zip(range(len(missing) // _PAGE + 2), pages, strict=False):
                 for resource in page["data"]:
@@ -132,7 +134,12 @@ class Klaviyo:
                 if not missing:
                     break
         for job_id in missing:
-            found[job_id] = _import_job(self._connection.send(JOB, id=job_id)["data"])
+            try:
+                found[job_id] = _import_job(self._connection.send(JOB, id=job_id)["data"])
+            except KlaviyoRefused as refusal:
+                if refusal.status != HTTPStatus.NOT_FOUND:
+                    raise
+                found[job_id] = ImportJob(job_id, FORGOTTEN, 0)
         return found
 
     def import_problems(self, job_id: str) -> Iterator[ImportProblem]:
@@ -151,7 +158,7 @@ class Klaviyo:
         """E-mail address to Klaviyo's id, for those that exist; one call per hundred addresses."""
         found: dict[str, str] = {}
         for some in _chunks(emails, ADDRESSES_PER_FILTER):
-            query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            query: Query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
             for page in self._connection.pages(PROFILES, query=query):
                 found |= {_email(resource): resource["id"] for resource in page["data"]}
         return found
@@ -180,14 +187,14 @@ class Klaviyo:
             return _identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
 
     def has_members(self, list_id: str) -> bool:
-        query = {"fields[profile]": "email", "page[size]": 1}
+        query: Query = {"fields[profile]": "email", "page[size]": 1}
         return bool(self._connection.send(MEMBERS, id=list_id, query=query)["data"])
 
     def members_among(self, list_id: str, emails: Sequence[str]) -> set[str]:
         """Those of the addresses that are on the list; one call per hundred."""
         found: set[str] = set()
         for some in _chunks(emails, ADDRESSES_PER_FILTER):
-            query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            query: Query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
             for page in self._connection.pages(MEMBERS, id=list_id, query=query):
                 found |= {_email(resource) for resource in page["data"]}
         return found
@@ -224,7 +231,7 @@ class Klaviyo:
             f"greater-or-equal(datetime,{_moment(first)})",
             f"less-or-equal(datetime,{_moment(last)})",
         ]
-        query = {
+        query: Query = {
             "filter": ",".join(conditions),
             "fields[event]": "event_properties",
             "page[size]": _EVENT_PAGE,

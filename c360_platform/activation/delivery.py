@@ -1,0 +1,218 @@
+"""What all lanes share: the run they belong to, and what a refused body means for its rows.
+
+Belongs here: counting, time, isolating bad rows. Does not belong here: what a lane sends and how it learns
+that Klaviyo has applied it (`imports`, `lists`, `events`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
+from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.ledger_tables import Batch, Rejection
+from c360_platform.activation.spec import SyncSpec
+
+if TYPE_CHECKING:
+    from c360_platform.activation.transport import Klaviyo
+
+Progress = Callable[[str], None]
+# How often rows named by pointers are taken out of a body before it is halved instead.
+_STRIPPED_ROUNDS = 3
+# So many single rows refused without a pointer, and nothing accepted: then it is not the rows.
+_SUSPECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for Klaviyo to apply what it took, in seconds; what is not done then stays pending."""
+
+    first_pause: float = 0.2
+    longest_pause: float = 10.0
+    imports: float = 600.0
+    events: float = 60.0
+
+    def pauses(self, total: float) -> Iterator[float]:
+        """Pauses that grow by half and add up to `total` at most."""
+        pause = self.first_pause
+        while total > 0:
+            yield min(pause, total)
+            total -= pause
+            pause = min(pause * 1.5, self.longest_pause)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of one sync: its parts and its counters, in rows."""
+
+    spec: SyncSpec
+    ledger: Ledger
+    klaviyo: Klaviyo
+    run_id: str
+    now: datetime
+    progress: Progress
+    patience: Patience
+    planned: int = 0
+    sent: int = 0
+    rejected: int = 0
+    confirmed: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def moment(self) -> datetime:
+        """The time by the run's clock, which the caller set."""
+        return self.now + timedelta(seconds=self.seconds)
+
+    def say(self, text: str) -> None:
+        self.progress(f"{self.spec.name}: {text}")
+
+    def accepted(self, batch: Batch, job_id: str, rows: int) -> Batch:
+        known = self.ledger.accepted(batch, job_id, self.moment())
+        self.sent += rows
+        self.say(f"{self.sent:,} of {self.planned:,} rows sent")
+        return known
+
+    def confirm(self, batches: Sequence[Batch]) -> None:
+        self.confirmed.update(self.ledger.confirm(batches, self.run_id, self.moment()))
+
+    def reject(self, batch: Batch, rejections: Sequence[Rejection]) -> None:
+        self.ledger.reject(batch, rejections, self.run_id, self.moment())
+        self.rejected += len(rejections)
+
+    def fail(self, batch: Batch, message: str) -> None:
+        """The batch is off; its rows are due again, and the run ends with this message."""
+        self.ledger.failed([batch], self.moment(), message)
+        self.failures.append(message)
+
+
+class Row(Protocol):
+    """What a lane knows of a row while it is in a body."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def payload_hash(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+
+
+R = TypeVar("R", bound=Row)
+
+
+class BulkLane(Protocol[R]):
+    """How one kind of rows travels in bodies of many."""
+
+    def rows(self, batch: Batch) -> list[R]:
+        """The rows of a batch that are to be sent, in the order of its body."""
+        ...
+
+    def post(self, batch: Batch, rows: Sequence[R]) -> str:
+        """Send a body; the job's id or an empty text. Raises `KlaviyoRefused`."""
+        ...
+
+    def row_of(self, pointer: str, rows: Sequence[R]) -> R | None:
+        """The row that a pointer into the body means; None when it means the body as a whole."""
+        ...
+
+
+class BulkSender(Generic[R]):
+    """Sends batches and finds the rows for which Klaviyo refuses a body, in a bounded number of requests.
+
+    Klaviyo takes a body as a whole or not at all. Rows that its answer points at are rejected and the rest is
+    sent again; without pointers the body is halved until the row is found. When the answer is about the body
+    as a whole, nothing in it is rejected and the sync stops.
+    """
+
+    def __init__(self, run: Run, lane: BulkLane[R]) -> None:
+        self.run = run
+        self.lane = lane
+        self._suspects: list[tuple[Batch, Rejection]] = []
+
+    def send(self, batch: Batch) -> list[Batch]:
+        """Send a batch; the batches that Klaviyo took, which are parts of it if it had to be cut."""
+        taken = self._send(batch)
+        self._reject_suspects()
+        return taken
+
+    def _send(self, batch: Batch) -> list[Batch]:
+        rows = self.lane.rows(batch)
+        for _ in range(_STRIPPED_ROUNDS):
+            if not rows:
+                self.run.confirm([batch])
+                return []
+            try:
+                job_id = self.lane.post(batch, rows)
+            except KlaviyoRefused as refusal:
+                named = self._named_rows(refusal, rows)
+                if not named:
+                    return self._halve(batch, rows, refusal)
+                self.run.reject(batch, [rejection_of(row, problem) for row, problem in named])
+                bad = {row.position for row, _ in named}
+                rows = [row for row in rows if row.position not in bad]
+            else:
+                taken = self.run.accepted(batch, job_id, len(rows))
+                self._reject_suspects()
+                return [taken]
+        return self._halve(batch, rows, None) if rows else self._send(batch)
+
+    def _named_rows(self, refusal: KlaviyoRefused, rows: Sequence[R]) -> list[tuple[R, ApiProblem]]:
+        """Rows that the refusal points at. Raises `SyncRefused` when it points at something else."""
+        if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return []
+        named: dict[int, tuple[R, ApiProblem]] = {}
+        for problem in refusal.problems:
+            row = self.lane.row_of(problem.pointer, rows)
+            if row is not None:
+                named.setdefault(row.position, (row, problem))
+        if not named and any(problem.pointer for problem in refusal.problems):
+            raise SyncRefused(
+                f"sync {self.run.spec.name}: {refusal}. It is not about single rows: none was applied"
+            )
+        return list(named.values())
+
+    def _halve(self, batch: Batch, rows: Sequence[R], refusal: KlaviyoRefused | None) -> list[Batch]:
+        if len(rows) == 1:
+            problem = refusal.problems[0] if refusal and refusal.problems else ApiProblem("refused", "")
+            self._suspect(batch, rejection_of(rows[0], problem), refusal)
+            return []
+        middle = len(rows) // 2
+        parts = [
+            batch.part(0, rows[0].position, rows[middle - 1].position, middle),
+            batch.part(1, rows[middle].position, rows[-1].position, len(rows) - middle),
+        ]
+        self.run.ledger.split(batch, parts, self.run.run_id, self.run.moment())
+        return [taken for part in parts for taken in self._send(part)]
+
+    def _suspect(self, batch: Batch, rejection: Rejection, refusal: KlaviyoRefused | None) -> None:
+        self._suspects.append((batch, rejection))
+        if len(self._suspects) >= _SUSPECTS:
+            self._suspects = []
+            raise SyncRefused(
+                f"sync {self.run.spec.name}: {refusal}. Every row is refused alike, so it is not the rows: "
+                "none was rejected"
+            )
+
+    def _reject_suspects(self) -> None:
+        """Something was accepted, so the body is right and it was these rows."""
+        suspects, self._suspects = self._suspects, []
+        for batch, rejection in suspects:
+            self.run.reject(batch, [rejection])
+            self.run.confirm([batch])  # nothing is left in it
+
+
+def rejection_of(row: Row, problem: ApiProblem) -> Rejection:
+    return Rejection(
+        row.key, row.payload_hash, row.operation, problem.code, problem.detail or "no reason given"
+    )

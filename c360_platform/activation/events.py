@@ -1,0 +1,175 @@
+"""Events in bulk: each has one id for ever, and counts as sent only when it has been read back.
+
+Belongs here: sending events, reading them back, settling what an earlier run left open. Does not belong here:
+which events are due (`plan`), isolating rows (`delivery`). Klaviyo answers bulk events with an empty 202: no
+job, no errors. It records a unique id of a profile and metric once, so sending again what may have arrived is
+safe.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from c360_platform.activation.delivery import BulkSender, Run, rejection_of
+from c360_platform.activation.errors import ApiProblem
+from c360_platform.activation.ledger_tables import Batch
+from c360_platform.activation.payloads import EventRow, event_body
+
+_POINTER = re.compile(
+    r"/data/attributes/events-bulk-create/data/(\d+)(?:/attributes/events/data/(\d+))?(?:/|$)"
+)
+_COLUMNS = ("position", "key", "payload_hash", "operation", "payload", "recipient", "metric", "occurred_at")
+# Klaviyo indexes events after it has taken them, back-dated ones later. What is missing then is sent again.
+_INDEXED_WITHIN = timedelta(hours=1)
+_MOST_SENDS = 3
+# Reading back asks for windows of time; events closer together than this share one.
+_WINDOW_GAP = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An event that should be found in Klaviyo."""
+
+    key: str
+    metric: str
+    occurred_at: datetime
+
+
+class Events:
+    """The lane `event`; a `BulkLane` of events."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._sender = BulkSender(run, self)
+        self._metric_ids: dict[str, list[str]] = {}
+        self._only: frozenset[str] | None = None  # of the batch being sent again: the events that are missing
+
+    def deliver(self, batches: Sequence[Batch]) -> None:
+        """Send the batches and wait until their events can be read; what is not found stays pending."""
+        self._await([taken for batch in batches for taken in self._sender.send(batch)])
+
+    def resume(self, batches: Sequence[Batch]) -> None:
+        """Settle batches of an earlier run: read back first, then send what is missing and had its time."""
+        if not batches:
+            return
+        missing = self._missing(batches)
+        self.run.confirm([batch for batch in batches if not missing[batch.batch_id]])
+        waiting: list[Batch] = []
+        for batch in batches:
+            lost = missing[batch.batch_id]
+            if not lost:
+                continue
+            if batch.accepted_at is not None and self.run.now - batch.accepted_at < _INDEXED_WITHIN:
+                waiting.append(batch)
+            elif batch.sends >= _MOST_SENDS:
+                self._give_up(batch, lost)
+            else:
+                self._only = frozenset(lost)
+                waiting += self._sender.send(batch)
+                self._only = None
+        self._await(waiting)
+
+    def rows(self, batch: Batch) -> list[EventRow]:
+        first_news = self.run.now - timedelta(hours=self.run.spec.backfill_after_hours)
+        return [
+            EventRow(
+                position=row["position"],
+                key=row["key"],
+                payload_hash=row["payload_hash"],
+                operation=row["operation"],
+                payload=row["payload"],
+                recipient=row["recipient"],
+                is_backfill=batch.is_backfill or row["occurred_at"] < first_news,
+            )
+            for row in self.run.ledger.rows(batch, _COLUMNS).to_pylist()
+            if self._only is None or row["key"] in self._only
+        ]
+
+    def post(self, batch: Batch, rows: Sequence[EventRow]) -> str:  # noqa: ARG002  (the batch is the lane's word)
+        self.run.klaviyo.send_events(event_body(rows))
+        return ""
+
+    def row_of(self, pointer: str, rows: Sequence[EventRow]) -> EventRow | None:
+        match = _POINTER.match(pointer)
+        if match is None:
+            return None
+        entries: list[list[EventRow]] = []
+        for row in rows:  # as `event_body` nests them
+            if entries and entries[-1][0].recipient == row.recipient:
+                entries[-1].append(row)
+            else:
+                entries.append([row])
+        entry, event = int(match[1]), int(match[2] or 0)
+        return entries[entry][event] if entry < len(entries) and event < len(entries[entry]) else None
+
+    def _await(self, batches: Sequence[Batch]) -> None:
+        waiting = list(batches)
+        for pause in self.run.patience.pauses(self.run.patience.events):
+            if not waiting:
+                return
+            missing = self._missing(waiting)
+            self.run.confirm([batch for batch in waiting if not missing[batch.batch_id]])
+            waiting = [batch for batch in waiting if missing[batch.batch_id]]
+            if waiting:
+                time.sleep(pause)
+        if waiting:
+            count = sum(batch.rows for batch in waiting)
+            self.run.say(f"{count:,} events cannot be read back yet; the next run looks again")
+
+    def _missing(self, batches: Sequence[Batch]) -> dict[str, set[str]]:
+        """By batch, the ids of its events that Klaviyo does not show."""
+        awaited = {
+            batch.batch_id: [
+                Awaited(row["key"], row["metric"], row["occurred_at"])
+                for row in self.run.ledger.rows(batch, ("key", "metric", "occurred_at")).to_pylist()
+            ]
+            for batch in batches
+        }
+        by_metric: defaultdict[str, list[datetime]] = defaultdict(list)
+        for events in awaited.values():
+            for event in events:
+                by_metric[event.metric].append(event.occurred_at)
+        found = {
+            (metric, key)
+            for metric, moments in by_metric.items()
+            for metric_id in self._ids_of(metric)
+            for first, last in windows(moments)
+            for key in self.run.klaviyo.event_ids(metric_id, first, last)
+        }
+        return {
+            batch_id: {event.key for event in events if (event.metric, event.key) not in found}
+            for batch_id, events in awaited.items()
+        }
+
+    def _ids_of(self, metric: str) -> list[str]:
+        """The metric's ids; a metric exists from its first event on."""
+        if metric not in self._metric_ids:
+            self._metric_ids = self.run.klaviyo.metric_ids()
+        return self._metric_ids.get(metric, [])
+
+    def _give_up(self, batch: Batch, lost: set[str]) -> None:
+        problem = ApiProblem(
+            "not_recorded", f"Klaviyo took the event {batch.sends} times and never showed it"
+        )
+        self.run.reject(batch, [rejection_of(row, problem) for row in self.rows(batch) if row.key in lost])
+        self.run.confirm([batch])
+
+
+def windows(moments: Iterable[datetime]) -> Iterator[tuple[datetime, datetime]]:
+    """Spans of time that hold all moments and no long empty stretch."""
+    first = last = None
+    for moment in sorted(moments):
+        if first is None or last is None:
+            first = last = moment
+        elif moment - last > _WINDOW_GAP:
+            yield first, last
+            first = last = moment
+        else:
+            last = moment
+    if first is not None and last is not None:
+        yield first, last

@@ -1,0 +1,135 @@
+"""Profiles by bulk import: sending batches, polling their jobs, reading what failed afterwards.
+
+Belongs here: the lanes `import` (bulk, also with a list to join) and `single` (one profile a call, the only
+way to clear Klaviyo's own fields). Does not belong here: which rows these are (`plan`), isolating rows
+(`delivery`).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from c360_platform.activation.delivery import BulkSender, Run, rejection_of
+from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
+from c360_platform.activation.ledger_tables import Batch, Rejection
+from c360_platform.activation.payloads import import_body, single_body
+from c360_platform.activation.transport import FORGOTTEN, ImportJob
+
+_ROW_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(/|$)")
+_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
+_MOST_SENDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One profile on its way; `payload` is its JSON text."""
+
+    position: int
+    key: str
+    payload_hash: str
+    operation: str
+    payload: str
+
+
+class Imports:
+    """The lane `import`; a `BulkLane` of profiles."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._sender = BulkSender(run, self)
+
+    def deliver(self, batches: Sequence[Batch]) -> None:
+        """Send what is not sent, then wait for all jobs together; what is not done in time stays pending."""
+        waiting = [batch for batch in batches if batch.status == "accepted"]
+        for batch in batches:
+            if batch.status == "planned":
+                waiting += self._sender.send(batch)
+        for pause in self.run.patience.pauses(self.run.patience.imports):
+            if not waiting:
+                return
+            waiting = self._settle(waiting)
+            if waiting:
+                time.sleep(pause)
+        if waiting:
+            self.run.say(
+                f"{len(waiting)} imports are still at work in Klaviyo; the next run goes on with them"
+            )
+
+    def rows(self, batch: Batch) -> list[ProfileRow]:
+        return [ProfileRow(*row.values()) for row in self.run.ledger.rows(batch, _COLUMNS).to_pylist()]
+
+    def post(self, batch: Batch, rows: Sequence[ProfileRow]) -> str:
+        return self.run.klaviyo.start_import(import_body([row.payload for row in rows], batch.target))
+
+    def row_of(self, pointer: str, rows: Sequence[ProfileRow]) -> ProfileRow | None:
+        match = _ROW_POINTER.match(pointer)
+        return rows[int(match[1])] if match and int(match[1]) < len(rows) else None
+
+    def _settle(self, waiting: Sequence[Batch]) -> list[Batch]:
+        """Confirm the batches whose jobs are finished; returns the others."""
+        jobs = self.run.klaviyo.import_jobs([batch.job_id for batch in waiting])
+        finished = [batch for batch in waiting if jobs[batch.job_id].is_finished]
+        applied = [batch for batch in finished if self._is_applied(batch, jobs[batch.job_id])]
+        self.run.confirm(applied)
+        again = [
+            taken
+            for batch in finished
+            if jobs[batch.job_id].status == FORGOTTEN and batch.sends < _MOST_SENDS
+            for taken in self._sender.send(batch)
+        ]
+        return [batch for batch in waiting if not jobs[batch.job_id].is_finished] + again
+
+    def _is_applied(self, batch: Batch, job: ImportJob) -> bool:
+        """Whether the rows of a finished job are in Klaviyo, apart from those that it names."""
+        if job.status == "complete":
+            return job.failed == 0 or self._reject_failed(batch, job)
+        if job.status != FORGOTTEN or batch.sends >= _MOST_SENDS:
+            self.run.fail(
+                batch, f"Klaviyo ended an import of {batch.rows} rows as {job.status}; they are due again"
+            )
+        return False
+
+    def _reject_failed(self, batch: Batch, job: ImportJob) -> bool:
+        known = self.run.ledger.rejected_by_job(batch)  # of a run that died while it settled this job
+        rows = self.rows(batch)
+        by_key = {row.key: row for row in rows}
+        rejected: dict[str, Rejection] = {}
+        for failure in self.run.klaviyo.import_problems(job.id):
+            row = by_key.get(failure.email) or self.row_of(failure.problem.pointer, rows)
+            if row is not None:
+                rejected.setdefault(row.key, rejection_of(row, failure.problem))
+        self.run.reject(batch, list(rejected.values()))
+        if known + len(rejected) < job.failed:
+            self.run.fail(
+                batch,
+                f"Klaviyo applied all but {job.failed} rows of an import and named only {len(rejected)} of "
+                "them; the batch is due again",
+            )
+            return False
+        return True
+
+
+class Singles:
+    """The lane `single`: one call per profile, so it is kept small."""
+
+    MOST_ROWS = 2_000  # three minutes at 700 calls a minute
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def deliver(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            rows = self.run.ledger.rows(batch, (*_COLUMNS, "cleared")).to_pylist()
+            refused = []
+            for row in rows:
+                try:
+                    self.run.klaviyo.write_profile(single_body(row["payload"], row["cleared"]))
+                except KlaviyoRefused as refusal:
+                    problem = refusal.problems[0] if refusal.problems else ApiProblem("refused", "")
+                    refused.append(rejection_of(ProfileRow(*list(row.values())[:-1]), problem))
+            self.run.reject(batch, refused)
+            accepted = self.run.accepted(batch, "", len(rows))
+            self.run.confirm([accepted])
