@@ -78,11 +78,12 @@ def run_sync(
     Klaviyo confirmed is recorded, the rest is due again), `WarehouseError` when the warehouse cannot be used.
     """
     ledger = Ledger(warehouse, spec.name)
-    ledger.prepare()
+    with warehouse.session():
+        ledger.prepare()
+        ledger.begin(run_id, spec.object, now)
     run = Run(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience())
     sync = _Sync(run, Planner(spec, warehouse, ledger, now), allow_removals=allow_removals)
     requests_before = klaviyo.traffic.requests
-    ledger.begin(run_id, spec.object, now)
     status, message = "failed", "stopped by an error of the program"
     try:
         sync.walk()
@@ -95,7 +96,8 @@ def run_sync(
         raise
     finally:
         report = replace(sync.report(), requests=klaviyo.traffic.requests - requests_before)
-        with suppress(WarehouseError):  # it must not hide why the run stopped
+        with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
+            ledger.drop_plan()
             ledger.finish(run_id, status, run.moment(), message, report.counters())
     return report
 
@@ -114,15 +116,15 @@ class _Sync:
         run, ledger = self.run, self.run.ledger
         if ledger.has_open_batches():
             self._settle_open()
-        counts = self._plan()
-        if counts.has_rejects or ledger.has_plan_rejections():
-            ledger.keep_plan_rejections(run.run_id, run.moment())
-        if counts.releases:
-            ledger.release()
+        with ledger.warehouse.session():
+            counts = self._plan()
+            if counts.has_rejects or ledger.has_plan_rejections():
+                ledger.keep_plan_rejections(run.run_id, run.moment())
+            if counts.releases:
+                ledger.release()
         if counts.planned:
             run.say(f"{counts.planned:,} of {counts.source_rows:,} rows to send")
             self._deliver(self._batches())
-        ledger.drop_plan()
         if run.failures:
             raise SyncFailed(f"sync {run.spec.name}: {'; '.join(run.failures)}")
 
@@ -154,8 +156,13 @@ class _Sync:
 
     def _batches(self) -> list[Batch]:
         """Cut the plan into batches and record them before the first call that writes rows."""
+        ledger = self.run.ledger
+        target = self._list_id() if self.run.spec.object == "list" else ""
+        with ledger.warehouse.session():
+            return self._record_batches(target)
+
+    def _record_batches(self, target: str) -> list[Batch]:
         run, ledger = self.run, self.run.ledger
-        target = self._list_id() if run.spec.object == "list" else ""
         is_first_load = run.spec.object == "events" and ledger.state_row_count() == 0
         sizes = ledger.sizes()
         token = uuid4().hex[:12]

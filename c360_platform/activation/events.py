@@ -8,12 +8,14 @@ safe.
 
 from __future__ import annotations
 
+import heapq
 import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from c360_platform.activation.delivery import BulkSender, Run, rejection_of
 from c360_platform.activation.errors import ApiProblem
@@ -161,15 +163,17 @@ class Events:
 
 
 def windows(moments: Iterable[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    """Spans of time that hold all moments and no long empty stretch."""
-    first = last = None
-    for moment in sorted(moments):
-        if first is None or last is None:
-            first = last = moment
-        elif moment - last > _WINDOW_GAP:
-            yield first, last
-            first = last = moment
-        else:
-            last = moment
-    if first is not None and last is not None:
-        yield first, last
+    """Spans of time that hold all moments, without the longest empty stretches between them.
+
+    Each span costs a request and each thousand events one more, so there are few spans for few moments.
+    """
+    times = sorted(moments)
+    pairs = list(pairwise(times))
+    most_cuts = 2 + len(times) // 1_000
+    longest = heapq.nlargest(
+        most_cuts, range(len(pairs)), key=lambda index: pairs[index][1] - pairs[index][0]
+    )
+    cuts = sorted(index + 1 for index in longest if pairs[index][1] - pairs[index][0] > _WINDOW_GAP)
+    for start, end in pairwise([0, *cuts, len(times)]):
+        if start < end:
+            yield times[start], times[end - 1]

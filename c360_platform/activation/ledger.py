@@ -246,11 +246,12 @@ class Ledger:
                 [at, self.sync],
             ),
         ]
-        counts = self.warehouse.table(
-            f"select operation, count(*) as n from {self.plan} where {within(batches)} "
-            f"and key not in ({rejected}) group by operation"
-        )
-        self.warehouse.transaction(statements)
+        with self.warehouse.session():
+            counts = self.warehouse.table(
+                f"select operation, count(*) as n from {self.plan} where {within(batches)} "
+                f"and key not in ({rejected}) group by operation"
+            )
+            self.warehouse.transaction(statements)
         self._forget_open(batches)
         return {row["operation"]: row["n"] for row in counts.to_pylist()}
 
@@ -305,6 +306,10 @@ class Ledger:
         With `to_state` there is nothing to send for them: they leave the plan and enter the state. Returns
         how many they are.
         """
+        with self.warehouse.session():
+            return self._adopt(keys, target, to_state=to_state, run_id=run_id, at=at)
+
+    def _adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> int:
         present = self.warehouse.relation(SCHEMA, f"plan_{self.sync}_present")
         self.warehouse.execute(f"create or replace table {present} as select key from {self.plan} limit 0")
         self.warehouse.append(present, keys)

@@ -252,5 +252,6 @@ from laned"""
 def plan_sync(spec: SyncSpec, warehouse: Warehouse, *, now: datetime) -> PlanCounts:
     """What a run would do, without a call to Klaviyo. Raises like `Planner.make`."""
     ledger = Ledger(warehouse, spec.name)
-    ledger.prepare()
-    return Planner(spec, warehouse, ledger, now).count()
+    with warehouse.session():
+        ledger.prepare()
+        return Planner(spec, warehouse, ledger, now).count()

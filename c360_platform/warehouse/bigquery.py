@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -52,6 +52,9 @@ class BigQueryWarehouse:
 
     def __repr__(self) -> str:
         return f"BigQueryWarehouse({self.project!r})"
+
+    def session(self) -> AbstractContextManager[None]:
+        return nullcontext()  # BigQuery has no connections
 
     def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         with _google_errors():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class DuckDBWarehouse:
     def __init__(self, path: Path | str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
         self.path = Path(path)
         self._lock_wait = lock_wait_seconds
+        self._local = threading.local()
         if not self.path.is_absolute():
             raise WarehouseError(f"the warehouse path {self.path} is relative: give an absolute one")
 
@@ -49,13 +51,26 @@ class DuckDBWarehouse:
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A short connection for what the protocol lacks; `duckdb.Error` becomes `WarehouseError`."""
-        connection = self._connect()
+        shared = getattr(self._local, "connection", None)
+        connection = shared.cursor() if shared is not None else self._connect()
         try:
             yield connection
         except duckdb.Error as error:
             raise WarehouseError(f"{self.path.name}: {_without_values(error)}") from None
         finally:
             connection.close()
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        if getattr(self._local, "connection", None) is not None:
+            yield  # the outer block's connection is the one to use
+            return
+        self._local.connection = self._connect()
+        try:
+            yield
+        finally:
+            self._local.connection.close()
+            self._local.connection = None
 
     def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         with self.connection() as connection:

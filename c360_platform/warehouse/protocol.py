@@ -7,6 +7,7 @@ belong here: SQL of a feature (that lives beside the feature) and anything that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -30,11 +31,16 @@ class WarehouseLocked(WarehouseError):  # noqa: N818  (reads as what happened)
 class Warehouse(Protocol):
     """A place with schemas and tables that speaks SQL and Arrow.
 
-    Parameters are positional and written `?` on both engines. Implementations open a connection for one call
-    and close it again, so nobody holds the warehouse while waiting for something else.
+    Parameters are positional and written `?` on both engines. Every call opens a connection and closes it
+    again, so nobody holds the warehouse while waiting for something else; `session` joins calls that follow
+    each other.
     """
 
     engine: Engine
+
+    def session(self) -> AbstractContextManager[None]:
+        """Calls of this thread inside the block share one connection; wait for nothing else in it."""
+        ...
 
     def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         """Rows of a query, batch by batch. The connection is open until the iterator ends or is closed."""
