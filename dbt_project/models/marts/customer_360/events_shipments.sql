@@ -128,8 +128,8 @@ final as (
 
     select
         {{ x_md5(
-            "concat(moments.carrier, '|', moments.tracking_number, '|', moments.event_name, "
-            ~ "coalesce(concat('|', " ~ x_fmt_date('moments.event_day', '%Y-%m-%d') ~ "), ''))"
+            "moments.carrier || '|' || moments.tracking_number || '|' || moments.event_name || "
+            ~ "coalesce('|' || " ~ x_fmt_date('moments.event_day', '%Y-%m-%d') ~ ", '')"
         ) }} as event_id,
         parcels_of_customers.email,
         parcels_of_customers.customer_id,
