@@ -55,13 +55,12 @@ class Call:
     def link(self, path: str) -> str:
         return self.base + path
 
-    def self_link(self, **replaced: str) -> str:
-        """The link to this very request; `replaced` sets the page cursor of another page."""
+    def self_link(self, cursor: str | None = None) -> str:
+        """The link to this very request, or with `cursor` to another page of it."""
         pairs = [(name, value) for name, value in self.params.multi_items() if name != "page[cursor]"]
-        if "cursor" in replaced:
-            pairs.append(("page[cursor]", replaced["cursor"]))
-        elif "page[cursor]" in self.params:
-            pairs.append(("page[cursor]", self.params["page[cursor]"]))
+        position = cursor or self.params.get("page[cursor]")
+        if position:
+            pairs.append(("page[cursor]", position))
         query = "?" + urlencode(pairs, quote_via=quote, safe="") if pairs else ""
         return self.base + self.path + query
 
@@ -127,7 +126,7 @@ class Endpoint:
             return _error_response(error, headers)
         if answer.body is None:
             return Response(status_code=answer.status, headers=headers)
-        return Response(_encode(answer.body), answer.status, headers, MEDIA_TYPE)
+        return Response(orjson.dumps(answer.body), answer.status, headers, MEDIA_TYPE)
 
 
 def router_error(status: int) -> Response:
@@ -166,8 +165,4 @@ def _limit_headers(allowance: Allowance, tier: Tier) -> dict[str, str]:
 
 
 def _error_response(error: errors.ApiError, headers: dict[str, str]) -> Response:
-    return Response(_encode(error.body()), error.status, headers, MEDIA_TYPE)
-
-
-def _encode(body: Any) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return Response(orjson.dumps(error.body()), error.status, headers, MEDIA_TYPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from c360_platform.sandbox.server import Sandbox
@@ -36,6 +37,14 @@ def test_a_taken_identifier_is_refused_with_the_id_of_its_owner(http: Http) -> N
     named = {"data": {"type": "profile", "id": owner_id, "attributes": {"email": "other@shop.example"}}}
     (error,) = errors_of(http, "POST", "/api/profile-import", named, status=404)
     assert error["code"] == "not_found"
+
+
+def test_times_have_microseconds_in_answers_to_writes_and_seconds_when_read(http: Http) -> None:
+    written = http.json("POST", "/api/profiles", profile(email="times@shop.example"), status=201)["data"]
+    read = http.json("GET", f"/api/profiles/{written['id']}")["data"]
+    for name in ("created", "updated"):
+        assert re.fullmatch(r".{19}\.\d{6}\+00:00", written["attributes"][name])
+        assert read["attributes"][name] == written["attributes"][name][:19] + "+00:00"
 
 
 def test_null_clears_in_single_calls_and_never_in_bulk(sandbox: Sandbox, http: Http) -> None:
