@@ -79,9 +79,10 @@ def make_world(
 ) -> WorldSummary:
     """Make the world of (`customers`, `seed`, `as_of`); the same three always give the same rows.
 
-    Fills the raw schemas of `RAW_SCHEMAS` and the schema `world` (the truth) of the DuckDB file, Klaviyo's and
-    Zendesk's tables of the sandbox's SQLite file, and writes `world.json` beside the warehouse. Everything
-    ends before `as_of` 00:00 UTC, e-mail events three hours earlier. `progress` hears the name of each step.
+    Fills the raw schemas of `RAW_SCHEMAS` and the schema `world` (the truth) of the DuckDB file, Klaviyo's
+    and Zendesk's tables of the sandbox's SQLite file, and writes `world.json` beside the warehouse.
+    Everything ends before `as_of` 00:00 UTC, e-mail events three hours earlier. `progress` hears the name of
+    each step.
 
     A world that is already there is replaced. `WorldError` when a raw schema holds tables, or the sandbox
     holds records, that this generator did not make and `replace` is false; `WarehouseError` when the file is

@@ -85,3 +85,5 @@ from (
 ) as weighted
 cross join range(9) as copies (n)
 where copies.n < weighted.weight;
+
+set variable demand_slots = (select count(*) from demand);

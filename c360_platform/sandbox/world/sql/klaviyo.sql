@@ -101,7 +101,9 @@ select
         when trouble < 0.018 and trouble_at < world_end() - interval 4 hours then 'SPAM_REPORT'
         when trouble < 0.024 and trouble_at < world_end() - interval 4 hours then 'USER_SUPPRESSED'
     end as suppression_reason,
-    '01' || upper(left(md5(concat(getvariable('seed'), ' profile ', person_id)), 24)) as profile_id,
+    -- In the order of people, like the events below: SQLite inserts in order many times faster.
+    '01J8' || to_base(person_id, 16, 6)
+        || upper(left(md5(concat(getvariable('seed'), ' profile ', person_id)), 16)) as profile_id,
     case
         when has_only_phone then null
         when former_email is not null and joined_at < email_changed_at and chance('stale profile', person_id, 0.4)

@@ -110,7 +110,7 @@ wanted as (
         end as product_no,
     from lines
     inner join demand
-        on floor(uniform('product', line_key) * (select count(*) from demand)) = demand.slot
+        on whole('product', line_key, 0, getvariable('demand_slots') - 1) = demand.slot
 ),
 
 available as (

@@ -34,6 +34,8 @@ from places
 cross join range(14) as copies (n)
 where copies.n < places.weight;
 
+set variable place_slots = (select count(*) from place_slot);
+
 create or replace temp macro ascii_name(name) as replace(replace(replace(replace(replace(replace(replace(replace(
     replace(replace(lower(name), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'), 'ğ', 'g'), 'ş', 's'),
     'ç', 'c'), 'é', 'e'), ' ', ''), '-', '');
@@ -87,7 +89,6 @@ select
         'Wolff', 'Pfeiffer', 'Yılmaz', 'Kaya', 'Öztürk', 'Demir', 'Çelik', 'Nowak', 'Kowalski', 'Rossi',
         'von Ahlen', 'von der Heide', 'Meyer-Lüdke', 'Groß-Bölting', 'Süß', 'Thiele', 'Büttner', 'Nyström'
     ], 'surname', head_id) as last_name,
-    (select count(*) from place_slot) as place_count,
 from person_basis;
 
 -- Mailbox names repeat, so the second anna.schmidt of a domain becomes anna.schmidt.2.
@@ -159,7 +160,7 @@ with drawn as (
     from person_named
     inner join person_mailbox using (person_id)
     inner join place_slot
-        on floor(uniform('place', person_named.head_id) * person_named.place_count) = place_slot.slot
+        on whole('place', person_named.head_id, 0, getvariable('place_slots') - 1) = place_slot.slot
 )
 
 select
@@ -220,7 +221,7 @@ select
     uniform('mail interest', person_id) as mail_interest,
 from drawn
 inner join demand
-    on floor(uniform('favourite', drawn.person_id) * (select count(*) from demand)) = demand.slot;
+    on whole('favourite', drawn.person_id, 0, getvariable('demand_slots') - 1) = demand.slot;
 
 create or replace temp macro email_at(main_email, former_email, changed_at, instant) as
     case when former_email is not null and instant < changed_at then former_email else main_email end;
