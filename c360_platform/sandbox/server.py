@@ -21,14 +21,12 @@ from c360_platform.sandbox.app import create_app
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.limits import Limits
-from c360_platform.sandbox.store import Store
+from c360_platform.sandbox.store import SandboxError, Store
 from c360_platform.sandbox.traffic import Traffic
 
+__all__ = ["Sandbox", "SandboxError", "running_sandbox", "serve"]
+
 _START_SECONDS: Final = 15.0
-
-
-class SandboxError(RuntimeError):
-    """The sandbox cannot run; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

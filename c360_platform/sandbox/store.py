@@ -17,7 +17,11 @@ from typing import Any, Final
 _BUSY_TIMEOUT_SECONDS: Final = 30.0
 
 
-class StoreError(RuntimeError):
+class SandboxError(RuntimeError):
+    """The sandbox cannot run; the message says what to do."""
+
+
+class StoreError(SandboxError):
     """The sandbox's file cannot be used; the message names it and says what to do."""
 
 
