@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
 from c360_platform.activation.ledger import Ledger
@@ -20,9 +20,13 @@ from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.spec import SyncSpec
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from c360_platform.activation.transport import Klaviyo
 
 Progress = Callable[[str], None]
+# What a lane reads of its rows, whatever else it needs.
+ROW_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
 # How often rows named by pointers are taken out of a body before it is halved instead.
 _STRIPPED_ROUNDS = 3
 # So many single rows refused without a pointer, and nothing accepted: then it is not the rows.
@@ -95,39 +99,23 @@ class Run:
         self.failures.append(message)
 
 
-class Row(Protocol):
-    """What a lane knows of a row while it is in a body."""
+class BulkLane(Protocol):
+    """How one kind of rows travels in bodies of many. Rows are tables with the columns of `ROW_COLUMNS`."""
 
-    @property
-    def position(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def payload_hash(self) -> str: ...
-    @property
-    def operation(self) -> str: ...
-
-
-R = TypeVar("R", bound=Row)
-
-
-class BulkLane(Protocol[R]):
-    """How one kind of rows travels in bodies of many."""
-
-    def rows(self, batch: Batch) -> list[R]:
+    def rows(self, batch: Batch) -> pa.Table:
         """The rows of a batch that are to be sent, in the order of its body."""
         ...
 
-    def post(self, batch: Batch, rows: Sequence[R]) -> str:
+    def post(self, batch: Batch, rows: pa.Table) -> str:
         """Send a body; the job's id or an empty text. Raises `KlaviyoRefused`."""
         ...
 
-    def row_of(self, pointer: str, rows: Sequence[R]) -> R | None:
-        """The row that a pointer into the body means; None when it means the body as a whole."""
+    def index_of(self, pointer: str, rows: pa.Table) -> int | None:
+        """Which of the rows a pointer into their body means; None when it means the body as a whole."""
         ...
 
 
-class BulkSender(Generic[R]):
+class BulkSender:
     """Sends batches and finds the rows for which Klaviyo refuses a body, in a bounded number of requests.
 
     Klaviyo takes a body as a whole or not at all. Rows that its answer points at are rejected and the rest is
@@ -135,68 +123,68 @@ class BulkSender(Generic[R]):
     as a whole, nothing in it is rejected and the sync stops.
     """
 
-    def __init__(self, run: Run, lane: BulkLane[R]) -> None:
+    def __init__(self, run: Run, lane: BulkLane) -> None:
         self.run = run
         self.lane = lane
         self._suspects: list[tuple[Batch, Rejection]] = []
 
     def send(self, batch: Batch) -> list[Batch]:
         """Send a batch; the batches that Klaviyo took, which are parts of it if it had to be cut."""
-        taken = self._send(batch)
+        taken = self._send(batch, self.lane.rows(batch))
         self._reject_suspects()
         return taken
 
-    def _send(self, batch: Batch) -> list[Batch]:
-        rows = self.lane.rows(batch)
+    def _send(self, batch: Batch, rows: pa.Table) -> list[Batch]:
+        refusal = None
         for _ in range(_STRIPPED_ROUNDS):
-            if not rows:
+            if rows.num_rows == 0:
                 self.run.confirm([batch])
                 return []
             try:
                 job_id = self.lane.post(batch, rows)
-            except KlaviyoRefused as refusal:
-                named = self._named_rows(refusal, rows)
-                if not named:
-                    return self._halve(batch, rows, refusal)
-                self.run.reject(batch, [rejection_of(row, problem) for row, problem in named])
-                bad = {row.position for row, _ in named}
-                rows = [row for row in rows if row.position not in bad]
+            except KlaviyoRefused as error:
+                refusal = error
             else:
-                taken = self.run.accepted(batch, job_id, len(rows))
+                taken = self.run.accepted(batch, job_id, rows.num_rows)
                 self._reject_suspects()
                 return [taken]
-        return self._halve(batch, rows, None) if rows else self._send(batch)
+            named = self._named_rows(refusal, rows)
+            if not named:
+                break
+            self.run.reject(batch, [rejection_of(rows, index, problem) for index, problem in named.items()])
+            rows = rows.take([index for index in range(rows.num_rows) if index not in named])
+        return self._halve(batch, rows, refusal)
 
-    def _named_rows(self, refusal: KlaviyoRefused, rows: Sequence[R]) -> list[tuple[R, ApiProblem]]:
+    def _named_rows(self, refusal: KlaviyoRefused, rows: pa.Table) -> dict[int, ApiProblem]:
         """Rows that the refusal points at. Raises `SyncRefused` when it points at something else."""
         if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return []
-        named: dict[int, tuple[R, ApiProblem]] = {}
+            return {}
+        named: dict[int, ApiProblem] = {}
         for problem in refusal.problems:
-            row = self.lane.row_of(problem.pointer, rows)
-            if row is not None:
-                named.setdefault(row.position, (row, problem))
+            index = self.lane.index_of(problem.pointer, rows)
+            if index is not None:
+                named.setdefault(index, problem)
         if not named and any(problem.pointer for problem in refusal.problems):
             raise SyncRefused(
                 f"sync {self.run.spec.name}: {refusal}. It is not about single rows: none was applied"
             )
-        return list(named.values())
+        return named
 
-    def _halve(self, batch: Batch, rows: Sequence[R], refusal: KlaviyoRefused | None) -> list[Batch]:
-        if len(rows) == 1:
+    def _halve(self, batch: Batch, rows: pa.Table, refusal: KlaviyoRefused | None) -> list[Batch]:
+        if rows.num_rows <= 1:
             problem = refusal.problems[0] if refusal and refusal.problems else ApiProblem("refused", "")
-            self._suspect(batch, rejection_of(rows[0], problem), refusal)
+            self._suspect(
+                batch, [rejection_of(rows, index, problem) for index in range(rows.num_rows)], refusal
+            )
             return []
-        middle = len(rows) // 2
-        parts = [
-            batch.part(0, rows[0].position, rows[middle - 1].position, middle),
-            batch.part(1, rows[middle].position, rows[-1].position, len(rows) - middle),
-        ]
+        middle = rows.num_rows // 2
+        halves = [rows.slice(0, middle), rows.slice(middle)]
+        parts = [_part(batch, number, half) for number, half in enumerate(halves)]
         self.run.ledger.split(batch, parts, self.run.run_id, self.run.moment())
-        return [taken for part in parts for taken in self._send(part)]
+        return [taken for part, half in zip(parts, halves, strict=True) for taken in self._send(part, half)]
 
-    def _suspect(self, batch: Batch, rejection: Rejection, refusal: KlaviyoRefused | None) -> None:
-        self._suspects.append((batch, rejection))
+    def _suspect(self, batch: Batch, rejections: Sequence[Rejection], refusal: KlaviyoRefused | None) -> None:
+        self._suspects += [(batch, rejection) for rejection in rejections]
         if len(self._suspects) >= _SUSPECTS:
             self._suspects = []
             raise SyncRefused(
@@ -212,7 +200,14 @@ class BulkSender(Generic[R]):
             self.run.confirm([batch])  # nothing is left in it
 
 
-def rejection_of(row: Row, problem: ApiProblem) -> Rejection:
-    return Rejection(
-        row.key, row.payload_hash, row.operation, problem.code, problem.detail or "no reason given"
+def rejection_of(rows: pa.Table, index: int, problem: ApiProblem) -> Rejection:
+    """The rejection of one row of a table with `ROW_COLUMNS`."""
+    key, payload_hash, operation = (
+        rows[name][index].as_py() for name in ("key", "payload_hash", "operation")
     )
+    return Rejection(key, payload_hash, operation, problem.code, problem.detail or "no reason given")
+
+
+def _part(batch: Batch, number: int, rows: pa.Table) -> Batch:
+    positions = rows["position"]
+    return batch.part(number, positions[0].as_py(), positions[-1].as_py(), rows.num_rows)

@@ -118,7 +118,7 @@ class _Sync:
             self._settle_open()
         with ledger.warehouse.session():
             counts = self._plan()
-            if counts.has_rejects or ledger.has_plan_rejections():
+            if counts.has_rejects or ledger.has_rejections():
                 ledger.keep_plan_rejections(run.run_id, run.moment())
             if counts.releases:
                 ledger.release()
@@ -164,13 +164,10 @@ class _Sync:
     def _record_batches(self, target: str) -> list[Batch]:
         run, ledger = self.run, self.run.ledger
         is_first_load = run.spec.object == "events" and ledger.state_row_count() == 0
-        sizes = ledger.sizes()
         token = uuid4().hex[:12]
         batches: list[Batch] = []
         singles = 0
-        for number, piece in enumerate(
-            slices(zip(*(column.to_pylist() for column in sizes.columns), strict=True))
-        ):
+        for number, piece in enumerate(slices(ledger.sizes())):
             if piece.lane == "single":
                 singles += piece.rows
                 if singles > Singles.MOST_ROWS:

@@ -15,17 +15,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import BulkSender, Run, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of
 from c360_platform.activation.errors import ApiProblem
 from c360_platform.activation.ledger_tables import Batch
-from c360_platform.activation.payloads import EventRow, event_body
+from c360_platform.activation.payloads import event_body
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _POINTER = re.compile(
     r"/data/attributes/events-bulk-create/data/(\d+)(?:/attributes/events/data/(\d+))?(?:/|$)"
 )
-_COLUMNS = ("position", "key", "payload_hash", "operation", "payload", "recipient", "metric", "occurred_at")
 # Klaviyo indexes events after it has taken them, back-dated ones later. What is missing then is sent again.
 _INDEXED_WITHIN = timedelta(hours=1)
 _MOST_SENDS = 3
@@ -76,38 +79,30 @@ class Events:
                 self._only = None
         self._await(waiting)
 
-    def rows(self, batch: Batch) -> list[EventRow]:
-        first_news = self.run.now - timedelta(hours=self.run.spec.backfill_after_hours)
-        return [
-            EventRow(
-                position=row["position"],
-                key=row["key"],
-                payload_hash=row["payload_hash"],
-                operation=row["operation"],
-                payload=row["payload"],
-                recipient=row["recipient"],
-                is_backfill=batch.is_backfill or row["occurred_at"] < first_news,
-            )
-            for row in self.run.ledger.rows(batch, _COLUMNS).to_pylist()
-            if self._only is None or row["key"] in self._only
-        ]
+    def rows(self, batch: Batch) -> pa.Table:
+        rows = self.run.ledger.rows(batch, (*ROW_COLUMNS, "recipient", "occurred_at"))
+        if self._only is None:
+            return rows
+        return rows.take([index for index, key in enumerate(rows["key"].to_pylist()) if key in self._only])
 
-    def post(self, batch: Batch, rows: Sequence[EventRow]) -> str:  # noqa: ARG002  (the batch is the lane's word)
-        self.run.klaviyo.send_events(event_body(rows))
+    def post(self, batch: Batch, rows: pa.Table) -> str:
+        first_news = self.run.now - timedelta(hours=self.run.spec.backfill_after_hours)
+        old = [batch.is_backfill or moment < first_news for moment in rows["occurred_at"].to_pylist()]
+        self.run.klaviyo.send_events(
+            event_body(zip(rows["recipient"].to_pylist(), rows["payload"].to_pylist(), old, strict=True))
+        )
         return ""
 
-    def row_of(self, pointer: str, rows: Sequence[EventRow]) -> EventRow | None:
+    def index_of(self, pointer: str, rows: pa.Table) -> int | None:
         match = _POINTER.match(pointer)
         if match is None:
             return None
-        entries: list[list[EventRow]] = []
-        for row in rows:  # as `event_body` nests them
-            if entries and entries[-1][0].recipient == row.recipient:
-                entries[-1].append(row)
-            else:
-                entries.append([row])
         entry, event = int(match[1]), int(match[2] or 0)
-        return entries[entry][event] if entry < len(entries) and event < len(entries[entry]) else None
+        groups = groupby(
+            range(rows.num_rows), key=rows["recipient"].to_pylist().__getitem__
+        )  # as in the body
+        indices = next((list(group) for number, (_, group) in enumerate(groups) if number == entry), [])
+        return indices[event] if event < len(indices) else None
 
     def _await(self, batches: Sequence[Batch]) -> None:
         waiting = list(batches)
@@ -158,7 +153,11 @@ class Events:
         problem = ApiProblem(
             "not_recorded", f"Klaviyo took the event {batch.sends} times and never showed it"
         )
-        self.run.reject(batch, [rejection_of(row, problem) for row in self.rows(batch) if row.key in lost])
+        rows = self.rows(batch)
+        keys = rows["key"].to_pylist()
+        self.run.reject(
+            batch, [rejection_of(rows, at, problem) for at, key in enumerate(keys) if key in lost]
+        )
         self.run.confirm([batch])
 
 

@@ -10,28 +10,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import BulkSender, Run, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.payloads import import_body, single_body
 from c360_platform.activation.transport import FORGOTTEN, ImportJob
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ROW_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(/|$)")
-_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
 _MOST_SENDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileRow:
-    """One profile on its way; `payload` is its JSON text."""
-
-    position: int
-    key: str
-    payload_hash: str
-    operation: str
-    payload: str
+_READ_AHEAD = 4  # batches, of 4.6 MB each
 
 
 class Imports:
@@ -40,13 +32,15 @@ class Imports:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sender = BulkSender(run, self)
+        self._queue: list[Batch] = []
+        self._ahead: dict[str, pa.Table] = {}
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         """Send what is not sent, then wait for all jobs together; what is not done in time stays pending."""
         waiting = [batch for batch in batches if batch.status == "accepted"]
-        for batch in batches:
-            if batch.status == "planned":
-                waiting += self._sender.send(batch)
+        self._queue = [batch for batch in batches if batch.status == "planned"]
+        for batch in self._queue:
+            waiting += self._sender.send(batch)
         for pause in self.run.patience.pauses(self.run.patience.imports):
             if not waiting:
                 return
@@ -58,15 +52,23 @@ class Imports:
                 f"{len(waiting)} imports are still at work in Klaviyo; the next run goes on with them"
             )
 
-    def rows(self, batch: Batch) -> list[ProfileRow]:
-        return [ProfileRow(*row.values()) for row in self.run.ledger.rows(batch, _COLUMNS).to_pylist()]
+    def rows(self, batch: Batch) -> pa.Table:
+        """Reads a few batches ahead: opening the warehouse costs more than reading from it."""
+        if batch.batch_id not in self._ahead:
+            start = next(
+                (at for at, other in enumerate(self._queue) if other.batch_id == batch.batch_id), None
+            )
+            wanted = [batch] if start is None else self._queue[start : start + _READ_AHEAD]
+            with self.run.ledger.warehouse.session():
+                self._ahead = {other.batch_id: self.run.ledger.rows(other, ROW_COLUMNS) for other in wanted}
+        return self._ahead.pop(batch.batch_id)
 
-    def post(self, batch: Batch, rows: Sequence[ProfileRow]) -> str:
-        return self.run.klaviyo.start_import(import_body([row.payload for row in rows], batch.target))
+    def post(self, batch: Batch, rows: pa.Table) -> str:
+        return self.run.klaviyo.start_import(import_body(rows["payload"].to_pylist(), batch.target))
 
-    def row_of(self, pointer: str, rows: Sequence[ProfileRow]) -> ProfileRow | None:
+    def index_of(self, pointer: str, rows: pa.Table) -> int | None:
         match = _ROW_POINTER.match(pointer)
-        return rows[int(match[1])] if match and int(match[1]) < len(rows) else None
+        return int(match[1]) if match and int(match[1]) < rows.num_rows else None
 
     def _settle(self, waiting: Sequence[Batch]) -> list[Batch]:
         """Confirm the batches whose jobs are finished; returns the others."""
@@ -94,13 +96,15 @@ class Imports:
 
     def _reject_failed(self, batch: Batch, job: ImportJob) -> bool:
         known = self.run.ledger.rejected_by_job(batch)  # of a run that died while it settled this job
-        rows = self.rows(batch)
-        by_key = {row.key: row for row in rows}
-        rejected: dict[str, Rejection] = {}
+        rows = self.run.ledger.rows(batch, ROW_COLUMNS)
+        index_of = {key: index for index, key in enumerate(rows["key"].to_pylist())}
+        rejected: dict[int, Rejection] = {}
         for failure in self.run.klaviyo.import_problems(job.id):
-            row = by_key.get(failure.email) or self.row_of(failure.problem.pointer, rows)
-            if row is not None:
-                rejected.setdefault(row.key, rejection_of(row, failure.problem))
+            index = index_of.get(failure.email)
+            if index is None and not known:  # else the rows are no longer those of the body
+                index = self.index_of(failure.problem.pointer, rows)
+            if index is not None:
+                rejected.setdefault(index, rejection_of(rows, index, failure.problem))
         self.run.reject(batch, list(rejected.values()))
         if known + len(rejected) < job.failed:
             self.run.fail(
@@ -122,14 +126,14 @@ class Singles:
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
-            rows = self.run.ledger.rows(batch, (*_COLUMNS, "cleared")).to_pylist()
+            rows = self.run.ledger.rows(batch, (*ROW_COLUMNS, "cleared"))
             refused = []
-            for row in rows:
+            for index, row in enumerate(rows.select(["payload", "cleared"]).to_pylist()):
                 try:
                     self.run.klaviyo.write_profile(single_body(row["payload"], row["cleared"]))
                 except KlaviyoRefused as refusal:
                     problem = refusal.problems[0] if refusal.problems else ApiProblem("refused", "")
-                    refused.append(rejection_of(ProfileRow(*list(row.values())[:-1]), problem))
+                    refused.append(rejection_of(rows, index, problem))
             self.run.reject(batch, refused)
-            accepted = self.run.accepted(batch, "", len(rows))
+            accepted = self.run.accepted(batch, "", rows.num_rows - len(refused))
             self.run.confirm([accepted])

@@ -54,6 +54,7 @@ class Ledger:
         self.rejections = warehouse.relation(SCHEMA, "rejections")
         self.plan = warehouse.relation(SCHEMA, f"plan_{sync}")
         self._open: list[Batch] = []
+        self._has_rejections = False
 
     def prepare(self) -> None:
         """Make missing tables and read what an earlier run left open."""
@@ -65,6 +66,13 @@ class Ledger:
             [self.sync],
         )
         self._open = [Batch(*row.values()) for row in rows.to_pylist()]
+        self._has_rejections = (
+            self._number(
+                f"select count(*) as n from {self.rejections} where sync = ? and resolved_at is null",
+                [self.sync],
+            )
+            > 0
+        )
 
     # Reading ------------------------------------------------------------------------------------------------
 
@@ -190,6 +198,7 @@ class Ledger:
     def reject(self, batch: Batch, rejections: Sequence[Rejection], run_id: str, at: datetime) -> None:
         """Keep rows that Klaviyo refused; they are left out of the batch from now on."""
         if rejections:
+            self._has_rejections = True
             self.warehouse.append(
                 self.rejections, rejection_table(rejections, batch, sync=self.sync, run_id=run_id, at=at)
             )
@@ -233,19 +242,22 @@ class Ledger:
                     [self.sync],
                 )
             )
-        statements += [
-            (
-                f"update {self.rejections} set resolved_at = ? where sync = ? and stage = 'klaviyo' "
-                f"and resolved_at is null and batch_id not in ({ids}) "
-                f"and key in (select key from {self.plan} where {within(batches)})",
-                [at, self.sync],
-            ),
+        if self._has_rejections:
+            statements.append(
+                (
+                    f"update {self.rejections} set resolved_at = ? where sync = ? and stage = 'klaviyo' "
+                    f"and resolved_at is null and batch_id not in ({ids}) "
+                    f"and key in (select key from {self.plan} where {within(batches)})",
+                    [at, self.sync],
+                )
+            )
+        statements.append(
             (
                 f"update {self.batches} set status = 'confirmed', settled_at = ? "
                 f"where sync = ? and batch_id in ({ids})",
                 [at, self.sync],
-            ),
-        ]
+            )
+        )
         with self.warehouse.session():
             counts = self.warehouse.table(
                 f"select operation, count(*) as n from {self.plan} where {within(batches)} "
@@ -282,15 +294,9 @@ class Ledger:
             ]
         )
 
-    def has_plan_rejections(self) -> bool:
-        return (
-            self._number(
-                f"select count(*) as n from {self.rejections} "
-                "where sync = ? and stage = 'plan' and resolved_at is null",
-                [self.sync],
-            )
-            > 0
-        )
+    def has_rejections(self) -> bool:
+        """Whether rows are on record as rejected and not resolved."""
+        return self._has_rejections
 
     def release(self) -> None:
         """Forget members that left the segment but were on the list before us: they stay on it."""

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import orjson
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A body may have 5 MB; the margin is for what proxies and other counting may add.
 BODY_BYTES = 4_600_000
@@ -44,24 +48,25 @@ class Slice:
     bytes: int
 
 
-def slices(sizes: Iterable[tuple[str, int, int]]) -> Iterator[Slice]:
-    """Cut (lane, position, bytes) triples, sorted by position, into slices within each lane's limits.
+def slices(sizes: pa.Table) -> Iterator[Slice]:
+    """Cut rows (columns lane, position and bytes, by position) into slices within each lane's limits.
 
     A row that is larger than a whole body gets a slice of its own.
     """
-    open_slices: dict[str, Slice] = {}
-    for lane, position, size in sizes:
-        current = open_slices.get(lane)
-        limits = LANES[lane]
-        if current is not None:
-            if current.rows < limits.max_rows and current.bytes + size <= limits.max_bytes:
-                open_slices[lane] = Slice(
-                    lane, current.first, position, current.rows + 1, current.bytes + size
-                )
-                continue
-            yield current
-        open_slices[lane] = Slice(lane, position, position, 1, size)
-    yield from open_slices.values()
+    import numpy as np
+
+    lane_of = np.asarray(sizes["lane"].to_pylist(), dtype=object)
+    for lane, limits in LANES.items():
+        chosen = lane_of == lane
+        positions = sizes["position"].to_numpy()[chosen]
+        ends = np.cumsum(sizes["bytes"].to_numpy()[chosen])
+        start, before = 0, 0
+        while start < len(positions):
+            fitting = int(np.searchsorted(ends, before + limits.max_bytes, side="right"))
+            end = max(min(fitting, start + limits.max_rows), start + 1)
+            size = int(ends[end - 1]) - before
+            yield Slice(lane, int(positions[start]), int(positions[end - 1]), end - start, size)
+            start, before = end, int(ends[end - 1])
 
 
 def import_body(payloads: Sequence[str], list_id: str = "") -> bytes:
@@ -92,36 +97,21 @@ def single_body(payload: str, cleared: str) -> bytes:
     return orjson.dumps({"data": profile})
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One event of a batch: its attributes as JSON text and whom it happened to."""
+def event_body(rows: Iterable[tuple[str, str, bool]]) -> bytes:
+    """The body of POST /api/event-bulk-create-jobs: one entry per profile.
 
-    position: int
-    key: str
-    payload_hash: str
-    operation: str
-    payload: str
-    recipient: str
-    is_backfill: bool
-
-
-def event_body(rows: Sequence[EventRow]) -> bytes:
-    """The body of POST /api/event-bulk-create-jobs: one entry per profile, rows sorted by recipient.
-
-    A backfilled event is recorded without starting flows.
+    Rows are (recipient, attributes as JSON text, backfill), sorted by recipient. A backfilled event is
+    recorded without starting flows.
     """
     entries = []
-    for recipient, events in groupby(rows, key=lambda row: row.recipient):
+    for recipient, events in groupby(rows, key=lambda row: row[0]):
         texts = ",".join(
-            '{"type":"event","attributes":'
-            + (_backfilled(row.payload) if row.is_backfill else row.payload)
-            + "}"
-            for row in events
+            '{"type":"event","attributes":' + ('{"backfill":true,' + text[1:] if old else text) + "}"
+            for _, text, old in events
         )
-        email = orjson.dumps(recipient).decode()
         entries.append(
             '{"type":"event-bulk-create","attributes":{"profile":{"data":{"type":"profile","attributes":{"email":'
-            + email
+            + orjson.dumps(recipient).decode()
             + '}}},"events":{"data":['
             + texts
             + "]}}}"
@@ -131,7 +121,3 @@ def event_body(rows: Sequence[EventRow]) -> bytes:
         + ",".join(entries)
         + "]}}}}"
     ).encode()
-
-
-def _backfilled(attributes: str) -> str:
-    return '{"backfill":true,' + attributes[1:]
