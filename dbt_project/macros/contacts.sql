@@ -1,37 +1,61 @@
 {# E-mail addresses, phones, names and languages in one form. Whether a usable address also identifies
    one person (role mailboxes) is identity's question and not answered here. #}
 
-{#- E-mail for matching and sending: trimmed and lower case; null when it is not shaped like an address
-    (RFC 5322 atoms at a DNS name), is a placeholder (seed) or a marketplace's relay alias (var). -#}
-{% macro normalise_email(expr) %}
-    {%- set email = 'lower(trim(' ~ expr ~ '))' -%}
+{#- A table expression with its e-mail, phone and country columns replaced by their normal form.
+    relation: name or raw(...); email, phone, country: columns it has. Works in steps, because each form is read
+    many times by the next and neither engine computes a repeated expression only once. -#}
+{% macro normalise_contacts(relation, email=none, phone=none, country=none) -%}
+    {%- set cleaned, resolved, usable = [], [], [] -%}
+    {%- if country -%}{%- do cleaned.append(country_code(country) ~ ' as ' ~ country) -%}{%- endif -%}
+    {%- if email -%}
+        {%- do cleaned.append(email_text(email) ~ ' as ' ~ email) -%}
+        {%- do usable.append(usable_email(email) ~ ' as ' ~ email) -%}
+    {%- endif -%}
+    {%- if phone -%}
+        {%- do cleaned.append(phone_text(phone) ~ ' as ' ~ phone) -%}
+        {%- do resolved.append(phone_digits(phone, country or 'null') ~ ' as ' ~ phone) -%}
+        {%- do usable.append(usable_phone(phone) ~ ' as ' ~ phone) -%}
+    {%- endif -%}
+    {%- set query = namespace(sql=relation) -%}
+    {%- for step in [cleaned, resolved, usable] if step -%}
+        {%- set query.sql = '(\n    select * replace (\n        ' ~ step | join(',\n        ')
+            ~ '\n    )\n    from ' ~ query.sql ~ '\n)' -%}
+    {%- endfor -%}
+    {{- return(query.sql) -}}
+{%- endmacro %}
+
+{#- E-mail as text to compare: no blanks around it, lower case. -#}
+{% macro email_text(expr) %}lower(trim({{ expr }})){% endmacro %}
+
+{#- An e-mail in comparable form; null when it is not shaped like an address (RFC 5322 atoms at a DNS name), is a
+    placeholder (seed) or an alias that a marketplace hands out (var). -#}
+{% macro usable_email(email) %}
     {%- set placeholders = ref('placeholder_emails') -%}
     {%- set atom = '[!#-\\x27*+/-9=?^-~-]+' -%}
     {%- set label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?' -%}
-    {%- set shape = '^' ~ atom ~ '(?:\\.' ~ atom ~ ')*@(?:' ~ label ~ '\\.)+[a-z](?:[a-z0-9-]*[a-z0-9])$' -%}
+    {%- set shape = '^' ~ atom ~ '(?:[.]' ~ atom ~ ')*@(?:' ~ label ~ '[.])+[a-z](?:[a-z0-9-]*[a-z0-9])$' -%}
     case
         when {{ x_regex_has(email, shape) }}
             and length({{ email }}) <= 254
             {%- for pattern in var('relay_email_patterns') %}
             and {{ email }} not like '{{ pattern }}'
             {%- endfor %}
-            and {{ email }} not in (
-                select value from {{ placeholders }} where match_on = 'email'
-            )
-            and {{ x_split_part(email, '@', 1) }} not in (
-                select value from {{ placeholders }} where match_on = 'local_part'
-            )
-            and {{ x_split_part(email, '@', 2) }} not in (
-                select value from {{ placeholders }} where match_on = 'domain'
-            )
+            and {{ email }} not in (select value from {{ placeholders }} where match_on = 'email')
+            and substr({{ email }}, 1, strpos({{ email }}, '@') - 1)
+                not in (select value from {{ placeholders }} where match_on = 'local_part')
+            and substr({{ email }}, strpos({{ email }}, '@') + 1)
+                not in (select value from {{ placeholders }} where match_on = 'domain')
             then {{ email }}
     end
 {%- endmacro %}
 
-{#- First of two steps to a phone: digits with the country's calling code, nothing checked; null for
-    placeholders (seed). country: expression of an ISO code; null means var default_country_code.
-    Two steps, because the second reads the first's result many times: put them in two CTEs. -#}
-{% macro phone_digits(expr, country='null') %}
+{#- Phone without the signs that people set between the digits, and without the (0) of +49 (0)151. -#}
+{% macro phone_text(expr) %}translate(replace({{ expr }}, '(0)', ''), ' -/().', ''){% endmacro %}
+
+{#- Digits of a phone with the country's calling code, nothing checked; null for placeholders (seed).
+    typed: as phone_text() gives it; country: expression of an upper-case ISO code, null means var
+    default_country_code. -#}
+{% macro phone_digits(typed, country='null') %}
     {%- set calling_codes = {
         'AT': '43', 'AU': '61', 'BE': '32', 'BG': '359', 'CA': '1', 'CH': '41', 'CY': '357', 'CZ': '420',
         'DE': '49', 'DK': '45', 'EE': '372', 'ES': '34', 'FI': '358', 'FR': '33', 'GB': '44', 'GR': '30',
@@ -41,33 +65,37 @@
     } -%}
     {%- set keeps_leading_zero = ['IT'] -%}
     {%- set home = var('default_country_code') -%}
-    {%- set typed = "translate(replace(" ~ expr ~ ", '(0)', ''), ' -/().', '')" -%}
     {%- set calling_code -%}
-        case upper({{ country }})
+        case
+            when coalesce({{ country }}, '{{ home }}') = '{{ home }}' then '{{ calling_codes[home] }}'
             {%- for code, calling_code in calling_codes.items() if code != home %}
-            when '{{ code }}' then '{{ calling_code }}'
+            when {{ country }} = '{{ code }}' then '{{ calling_code }}'
             {%- endfor %}
             else '{{ calling_codes[home] }}'
         end
     {%- endset -%}
     case
         when {{ typed }} in (select digits from {{ ref('placeholder_phones') }}) then null
+        {%- if home not in keeps_leading_zero %}
         when {{ typed }} like '+{{ calling_codes[home] }}0%'
-            and '{{ home }}' not in ('{{ keeps_leading_zero | join("', '") }}')
             then '{{ calling_codes[home] }}' || substr({{ typed }}, {{ calling_codes[home] | length + 3 }})
+        {%- endif %}
         when {{ typed }} like '+%' then substr({{ typed }}, 2)
         when {{ typed }} like '00%' then substr({{ typed }}, 3)
-        when {{ typed }} like '0%' and upper({{ country }}) in ('{{ keeps_leading_zero | join("', '") }}')
-            then {{ calling_code }} || {{ typed }}
-        when {{ typed }} like '0%' then {{ calling_code }} || substr({{ typed }}, 2)
         when {{ typed }} like '{{ calling_codes[home] }}%' and length({{ typed }}) > 10 then {{ typed }}
-        else {{ calling_code }} || {{ typed }}
+        else {{ calling_code }} || case
+            when {{ typed }} like '0%'
+                and coalesce({{ country }}, '{{ home }}')
+                    not in ('{{ keeps_leading_zero | join("', '") }}')
+                then substr({{ typed }}, 2)
+            else {{ typed }}
+        end
     end
 {%- endmacro %}
 
-{#- Second step: the digits as E.164 (+ and 9 to 15 digits); null when they are not, when they are a
-    placeholder (seed), or when all digits after the calling code are the same. -#}
-{% macro normalise_phone(digits) -%}
+{#- Digits as E.164 (+ and 9 to 15 digits); null when they are not that, are a placeholder (seed), or all digits
+    after the calling code are the same. -#}
+{% macro usable_phone(digits) -%}
     case
         when {{ x_regex_has(digits, '^[1-9][0-9]{8,14}$') }}
             and replace(substr({{ digits }}, 4), substr({{ digits }}, 4, 1), '') != ''

@@ -56,22 +56,18 @@
 {%- endmacro %}
 
 {#- What brought an order, of a landing page's utm parameters; without them a referring site is a referral.
-    part: source, medium or campaign. Split functions, not expressions: this runs over every order. -#}
+    part: source, medium or campaign. -#}
 {% macro acquisition(part, landing_page, referring_site) -%}
-    {%- set tagged = x_split_part(x_split_part(landing_page, 'utm_' ~ part ~ '=', 2), '&', 1) -%}
-    {%- set tagged = x_split_part(tagged, '#', 1) -%}
-    {%- set host = x_split_part(x_split_part(referring_site, '//', 2), '/', 1) -%}
-    {%- if part == 'campaign' -%}
-    lower(replace(replace({{ tagged }}, '+', ' '), '%20', ' '))
-    {%- else -%}
-    coalesce(
-        lower(replace(replace({{ tagged }}, '+', ' '), '%20', ' ')),
-        case when {{ landing_page }} like '%utm_%' then null
-            when {{ host }} is not null then {{ "replace(lower(" ~ host ~ "), 'www.', '')" if part == 'source'
-                else "'referral'" }}
-        end
-    )
-    {%- endif -%}
+    case
+        when {{ landing_page }} like '%utm_%'
+            then lower(replace(replace(
+                {{ x_regex_group(landing_page, 'utm_' ~ part ~ '=([^&#]*)') }}, '+', ' '), '%20', ' '))
+        {%- if part == 'source' %}
+        else lower({{ x_regex_group(referring_site, '//(?:www[.])?([^/]+)') }})
+        {%- elif part == 'medium' %}
+        when {{ referring_site }} like '%//%' then 'referral'
+        {%- endif %}
+    end
 {%- endmacro %}
 
 {#- Key of an article: its SKU in upper case, else the channel's own product id; null without either. -#}

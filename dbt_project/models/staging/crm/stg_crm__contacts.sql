@@ -2,11 +2,9 @@ with
 
 source as (
 
-    select
-        *,
-        {{ country_code('country_code') }} as country,
-        {{ phone_digits('phone', country_code('country_code')) }} as phone_digits
-    from {{ raw('crm', 'contacts') }}
+    select * from {{ normalise_contacts(
+        raw('crm', 'contacts'), email='email', phone='phone', country='country_code'
+    ) }}
     where not coalesce(archived, false)
         and {{ known_as_of('created_at') }}
 
@@ -16,12 +14,12 @@ final as (
 
     select
         contact_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone,
         {{ clean_text('first_name') }} as first_name,
         {{ clean_text('last_name') }} as last_name,
         {{ clean_text('company') }} as company,
-        country as country_code,
+        country_code,
         lower({{ clean_text('acquisition_source') }}) as acquisition_source,
         lower({{ clean_text('acquisition_medium') }}) as acquisition_medium,
         lower({{ clean_text('acquisition_campaign') }}) as acquisition_campaign,

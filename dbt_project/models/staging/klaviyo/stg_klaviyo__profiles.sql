@@ -4,10 +4,9 @@ source as (
 
     select
         *,
-        {{ phone_digits('phone_number') }} as phone_digits,
         lower(coalesce(email_marketing_consent, 'never_subscribed')) as consent,
         {{ x_json_length('email_suppressions') }} > 0 as is_suppressed
-    from {{ raw('klaviyo', 'profiles') }}
+    from {{ normalise_contacts(raw('klaviyo', 'profiles'), email='email', phone='phone_number') }}
     where not coalesce(is_deleted, false)
         and {{ known_as_of('created') }}
 
@@ -18,8 +17,8 @@ final as (
     select
         id as profile_id,
         external_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone_number as phone,
         {{ clean_text('first_name') }} as first_name,
         {{ clean_text('last_name') }} as last_name,
         {{ language_code('locale') }} as language,

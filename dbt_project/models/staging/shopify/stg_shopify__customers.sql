@@ -2,11 +2,10 @@ with
 
 source as (
 
-    select
-        *,
-        {{ country_code('default_address_country_code') }} as country,
-        {{ phone_digits('phone', country_code('default_address_country_code')) }} as phone_digits
-    from {{ raw('shopify', 'customer') }}
+    select * from {{ normalise_contacts(
+        raw('shopify', 'customer'),
+        email='email', phone='phone', country='default_address_country_code'
+    ) }}
     where not coalesce(_fivetran_deleted, false)
 
 ),
@@ -17,11 +16,11 @@ final as (
         'shopify' as channel,
         'shopify:' || id as customer_key,
         id as source_customer_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone,
         {{ clean_text('first_name') }} as first_name,
         {{ clean_text('last_name') }} as last_name,
-        country as country_code,
+        default_address_country_code as country_code,
         {{ language_code('locale') }} as language,
         {{ clean_text('default_address_zip') }} as postal_code,
         {{ clean_text('default_address_city') }} as city,

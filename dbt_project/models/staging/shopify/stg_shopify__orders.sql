@@ -4,11 +4,11 @@ source as (
 
     select
         *,
-        {{ country_code('shipping_address_country_code') }} as country,
-        {{ phone_digits('phone', country_code('shipping_address_country_code')) }} as phone_digits,
         coalesce(cancelled_at <= {{ as_of_end() }}, false)
             or coalesce(lower(financial_status) in ('voided', 'expired'), false) as is_cancelled
-    from {{ raw('shopify', 'order') }}
+    from {{ normalise_contacts(
+        raw('shopify', 'order'), email='email', phone='phone', country='shipping_address_country_code'
+    ) }}
     where not coalesce(_fivetran_deleted, false)
         and not coalesce(test, false)
 
@@ -60,11 +60,11 @@ final as (
             {{ clean_text('source.name') }}, cast(source.order_number as {{ type_text() }}), source.id
         ) as order_number,
         'shopify:' || source.customer_id as customer_key,
-        {{ normalise_email('source.email') }} as email,
-        {{ normalise_phone('source.phone_digits') }} as phone,
+        source.email,
+        source.phone,
         {{ clean_text('source.shipping_address_first_name') }} as first_name,
         {{ clean_text('source.shipping_address_last_name') }} as last_name,
-        source.country as country_code,
+        source.shipping_address_country_code as country_code,
         {{ clean_text('source.shipping_address_zip') }} as postal_code,
         source.created_at as ordered_at,
         source.updated_at,

@@ -2,7 +2,7 @@ with
 
 source as (
 
-    select * from {{ raw('stripe', 'charge') }}
+    select * from {{ normalise_contacts(raw('stripe', 'charge'), email='billing_detail_email') }}
     where coalesce(livemode, true)
         and {{ known_as_of('created') }}
 
@@ -15,7 +15,7 @@ final as (
         customer_id as stripe_customer_id,
         payment_intent_id,
         {{ clean_text('order_reference') }} as order_reference,
-        {{ normalise_email('billing_detail_email') }} as email,
+        billing_detail_email as email,
         {{ minor_units('amount', 'currency') }} as amount,
         coalesce({{ minor_units('amount_refunded', 'currency') }}, 0) as refunded_amount,
         {{ currency_code('currency') }} as currency,

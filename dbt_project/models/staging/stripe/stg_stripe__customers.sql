@@ -4,10 +4,10 @@ source as (
 
     select
         *,
-        {{ country_code('address_country') }} as country,
-        {{ clean_text('name') }} as full_name,
-        {{ phone_digits('phone', country_code('address_country')) }} as phone_digits
-    from {{ raw('stripe', 'customer') }}
+        {{ clean_text('name') }} as full_name
+    from {{ normalise_contacts(
+        raw('stripe', 'customer'), email='email', phone='phone', country='address_country'
+    ) }}
     where coalesce(livemode, true)
         and not coalesce(is_deleted, false)
         and {{ known_as_of('created') }}
@@ -18,11 +18,11 @@ final as (
 
     select
         id as stripe_customer_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone,
         {{ first_name_of('full_name') }} as first_name,
         {{ last_name_of('full_name') }} as last_name,
-        country as country_code,
+        address_country as country_code,
         {{ clean_text('address_postal_code') }} as postal_code,
         created as created_at
     from source

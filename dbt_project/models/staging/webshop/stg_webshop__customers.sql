@@ -2,11 +2,9 @@ with
 
 source as (
 
-    select
-        *,
-        {{ country_code('country_code') }} as country,
-        {{ phone_digits('phone', country_code('country_code')) }} as phone_digits
-    from {{ raw('webshop', 'customers') }}
+    select * from {{ normalise_contacts(
+        raw('webshop', 'customers'), email='email', phone='phone', country='country_code'
+    ) }}
     where not coalesce(is_deleted, false)
 
 ),
@@ -17,11 +15,11 @@ final as (
         'webshop' as channel,
         'webshop:' || id as customer_key,
         id as source_customer_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone,
         {{ clean_text('first_name') }} as first_name,
         {{ clean_text('last_name') }} as last_name,
-        country as country_code,
+        country_code,
         {{ language_code('language') }} as language,
         {{ clean_text('zip') }} as postal_code,
         {{ clean_text('city') }} as city,

@@ -5,7 +5,7 @@ source as (
     select
         *,
         coalesce(lower(status) in ('cancelled', 'canceled'), false) as is_cancelled
-    from {{ raw('webshop', 'orders') }}
+    from {{ normalise_contacts(raw('webshop', 'orders'), email='email') }}
     where not coalesce(is_test, false)
 
 ),
@@ -35,7 +35,7 @@ final as (
         source.id as order_id,
         coalesce({{ clean_text('source.reference') }}, source.id) as order_number,
         'webshop:' || source.user_id as customer_key,
-        {{ normalise_email('source.email') }} as email,
+        source.email,
         cast(null as {{ type_text() }}) as phone,
         cast(null as {{ type_text() }}) as first_name,
         cast(null as {{ type_text() }}) as last_name,

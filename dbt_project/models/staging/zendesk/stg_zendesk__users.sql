@@ -4,9 +4,8 @@ source as (
 
     select
         *,
-        {{ clean_text('name') }} as full_name,
-        {{ phone_digits('phone') }} as phone_digits
-    from {{ raw('zendesk', 'users') }}
+        {{ clean_text('name') }} as full_name
+    from {{ normalise_contacts(raw('zendesk', 'users'), email='email', phone='phone') }}
     where not coalesce(permanently_deleted, false)
         and {{ known_as_of('created_at') }}
 
@@ -18,8 +17,8 @@ final as (
         id as user_id,
         external_id,
         organization_id,
-        {{ normalise_email('email') }} as email,
-        {{ normalise_phone('phone_digits') }} as phone,
+        email,
+        phone,
         full_name as name,
         {{ first_name_of('full_name') }} as first_name,
         {{ last_name_of('full_name') }} as last_name,
