@@ -131,7 +131,7 @@ class Transport:
                 pause = _backoff(attempt)
             except _Unreadable as error:
                 attempt += 1
-                if attempt >= _CONNECT_ATTEMPTS:
+                if attempt >= _ATTEMPTS:
                     raise SourceProtocolError(str(error)) from None
                 pause = _backoff(attempt)
             self.sleep(pause)

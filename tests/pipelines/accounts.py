@@ -140,7 +140,7 @@ class ZendeskAccount:
             [(response_id, at, at, json.dumps(body))],
         )
 
-    def load(self, **arguments: Any) -> LoadReport:
+    def load(self, *resources: str, **arguments: Any) -> LoadReport:
         return zendesk.load(
             self.warehouse.path,
             **{
@@ -148,6 +148,7 @@ class ZendeskAccount:
                 "email": EMAIL,
                 "api_token": TOKEN,
                 "pipelines_dir": self.warehouse.dlt_home,
+                "resources": resources or None,
                 **arguments,
             },
         )
@@ -228,13 +229,14 @@ class KlaviyoAccount:
         rows = [(list_id, profile_id(number), at) for number in members]
         store.insert("kl_list_member", ["list_id", "profile_id", "joined_at"], rows)
 
-    def load(self, **arguments: Any) -> LoadReport:
+    def load(self, *resources: str, **arguments: Any) -> LoadReport:
         return klaviyo.load(
             self.warehouse.path,
             **{
                 "base_url": self.sandbox.url,
                 "api_key": KEY,
                 "pipelines_dir": self.warehouse.dlt_home,
+                "resources": resources or None,
                 "clock": self.sandbox.clock.now,
                 **arguments,
             },

@@ -61,10 +61,10 @@ def test_consent_and_messages_arrive_in_their_columns(klaviyo: KlaviyoAccount) -
 def test_a_changed_profile_is_read_and_an_old_one_is_not(klaviyo: KlaviyoAccount) -> None:
     klaviyo.profiles(range(1, 11), age=2 * DAY)
     klaviyo.profiles([11], age=DAY)
-    klaviyo.load()
+    klaviyo.load("profiles")
     klaviyo.profiles([3], age=HOUR, first_name="Ada")
 
-    report = klaviyo.load()
+    report = klaviyo.load("profiles")
 
     assert report.rows["profiles"] == 2  # the changed one, and the last one of the look-back
     assert klaviyo.warehouse.rows(
@@ -75,12 +75,12 @@ def test_a_changed_profile_is_read_and_an_old_one_is_not(klaviyo: KlaviyoAccount
 def test_an_unsubscription_is_picked_up_although_updated_stays(klaviyo: KlaviyoAccount) -> None:
     klaviyo.profiles(range(1, 11), age=9 * DAY, email_consent="SUBSCRIBED")
     klaviyo.profiles([11], age=DAY)
-    klaviyo.load()
+    klaviyo.load("profiles")
     klaviyo.sandbox.clock.advance(DAY)
     klaviyo.unsubscribe(4)
     klaviyo.sandbox.clock.advance(HOUR)
 
-    report = klaviyo.load()
+    report = klaviyo.load("profiles")
 
     assert report.rows["profiles"] == 2
     [row] = klaviyo.warehouse.rows(
@@ -97,10 +97,10 @@ def test_a_late_event_is_picked_up_and_old_ones_are_not_read_again(klaviyo: Klav
     klaviyo.metric("M1", "Opened Email")
     klaviyo.events(["old"], age=3 * DAY)
     klaviyo.events(["fresh"], age=timedelta(minutes=1))
-    klaviyo.load()
+    klaviyo.load("events")
     klaviyo.events(["late"], age=timedelta(minutes=110))  # readable only now
 
-    report = klaviyo.load()
+    report = klaviyo.load("events")
 
     assert event_ids(klaviyo) == ["fresh", "late", "old"]
     assert report.rows["events"] == 2
@@ -111,14 +111,14 @@ def test_an_event_dated_in_the_future_does_not_hide_the_present(klaviyo: Klaviyo
     klaviyo.metric("M1", "Opened Email")
     klaviyo.events(["future"], age=-30 * DAY)
     klaviyo.events(["first"], age=HOUR)
-    klaviyo.load()
+    klaviyo.load("events")
     before = event_ids(klaviyo)
     klaviyo.sandbox.clock.advance(DAY)
     klaviyo.events(["second"], age=HOUR)
-    klaviyo.load()
+    klaviyo.load("events")
     klaviyo.sandbox.clock.advance(30 * DAY)
 
-    klaviyo.load()
+    klaviyo.load("events")
 
     assert before == ["first"]
     assert event_ids(klaviyo) == ["first", "future", "second"]
@@ -128,15 +128,15 @@ def test_an_event_sent_with_an_old_date_is_found_by_the_weekly_wide_reading(klav
     klaviyo.profiles([1])
     klaviyo.metric("M1", "Opened Email")
     klaviyo.events(["first"], age=HOUR)
-    klaviyo.load()
+    klaviyo.load("events")
     klaviyo.sandbox.clock.advance(6 * DAY)
-    klaviyo.load()
+    klaviyo.load("events")
     klaviyo.events(["backdated"], age=2 * DAY)
-    klaviyo.load()
+    klaviyo.load("events")
     before = event_ids(klaviyo)
     klaviyo.sandbox.clock.advance(DAY)
 
-    klaviyo.load()
+    klaviyo.load("events")
 
     assert before == ["first"]
     assert event_ids(klaviyo) == ["backdated", "first"]
@@ -171,32 +171,32 @@ def test_who_left_a_list_and_a_list_that_is_gone_leave_the_warehouse(klaviyo: Kl
     klaviyo.profiles(range(1, 11))
     klaviyo.mailing_list("LA", range(1, 6))
     klaviyo.mailing_list("LB", [1])
-    klaviyo.load()
+    klaviyo.load("lists", "list_members")
     store = klaviyo.sandbox.store
     store.execute("delete from kl_list_member where list_id = 'LB' or profile_id = ?", (profile_id(2),))
     store.execute("delete from kl_list where id = 'LB'")
 
-    klaviyo.load()
+    klaviyo.load("lists", "list_members")
 
     assert klaviyo.warehouse.rows("select list_id, profile_id from klaviyo.list_members order by all") == [
         ("LA", profile_id(number)) for number in (1, 3, 4, 5)
     ]
     store.execute("delete from kl_list_member")
-    klaviyo.load()
+    klaviyo.load("lists", "list_members")
     assert klaviyo.warehouse.counts("klaviyo", ("lists", "list_members")) == {"lists": 1, "list_members": 0}
 
 
 def test_a_profile_that_is_gone_is_marked_by_the_weekly_sweep(klaviyo: KlaviyoAccount) -> None:
     klaviyo.profiles(range(1, 301))
-    klaviyo.load()
+    klaviyo.load("profiles")
     klaviyo.sandbox.store.execute("delete from kl_profile where id = ?", (profile_id(7),))
     klaviyo.sandbox.clock.advance(7 * DAY)
 
-    klaviyo.load()
+    klaviyo.load("profiles")
 
     assert klaviyo.warehouse.rows("select id, email from klaviyo.profiles where is_deleted") == [
         (profile_id(7), "p7@shop.example")
     ]
     assert klaviyo.warehouse.value("select count(*) from klaviyo.profiles") == 300
-    klaviyo.load()
+    klaviyo.load("profiles")
     assert klaviyo.sandbox.calls()[f"GET {PROFILES}"] < 20  # no second sweep

@@ -46,7 +46,7 @@ def test_loading_twice_gives_the_same_rows_and_reads_nothing_again(zendesk: Zend
 def test_values_arrive_typed_and_nested_ones_as_the_json_that_was_sent(zendesk: ZendeskAccount) -> None:
     zendesk.tickets([35436], due_at="2026-03-01T10:00:00+02:00", satisfaction_rating=None)
 
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
 
     [row] = zendesk.warehouse.rows(
         "select id, requester_id, is_public, epoch(due_at)::bigint, via, tags, custom_fields, "
@@ -61,11 +61,11 @@ def test_values_arrive_typed_and_nested_ones_as_the_json_that_was_sent(zendesk: 
 
 def test_updated_and_deleted_tickets_replace_their_rows(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 11))
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
     zendesk.tickets([3], age=HOUR, status="solved", subject="Solved")
     zendesk.tickets([4], age=HOUR, status="deleted", metrics=False)
 
-    report = zendesk.load()
+    report = zendesk.load("tickets", "ticket_metrics")
 
     assert report.rows["tickets"] == 2
     assert zendesk.warehouse.rows(
@@ -79,10 +79,10 @@ def test_updated_and_deleted_tickets_replace_their_rows(zendesk: ZendeskAccount)
 
 def test_a_system_change_that_leaves_updated_at_alone_is_loaded(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 11), age=3 * HOUR)
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
     zendesk.tickets([5], age=HOUR, updated_age=3 * HOUR, group_id=99)
 
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
 
     assert zendesk.warehouse.rows("select id from zendesk.tickets where group_id = '99'") == [("5",)]
 
@@ -113,10 +113,10 @@ def test_tickets_of_one_second_survive_the_boundary_between_pages_and_packages(
 def test_organizations_of_the_last_second_are_repeated_but_not_doubled(zendesk: ZendeskAccount) -> None:
     zendesk.organizations(range(1, 700), age=3 * HOUR)
     zendesk.organizations(range(700, 1201), age=2 * HOUR)
-    zendesk.load()
+    zendesk.load("organizations")
     zendesk.organizations([5], age=HOUR, deleted_at="2026-01-01T00:00:00Z")
 
-    zendesk.load()
+    zendesk.load("organizations")
 
     assert zendesk.warehouse.value("select count(*) from zendesk.organizations") == 1200
     assert zendesk.warehouse.rows("select id from zendesk.organizations where deleted_at is not null") == [
@@ -130,7 +130,7 @@ def test_more_organizations_in_one_second_than_a_page_holds_are_an_error_not_a_l
     zendesk.organizations(range(1, 1502))
 
     with pytest.raises(SourceProtocolError, match="cannot pass it"):
-        zendesk.load()
+        zendesk.load("organizations")
 
     assert zendesk.sandbox.calls()[f"GET {ORGANIZATIONS}"] == 2
 
@@ -138,10 +138,10 @@ def test_more_organizations_in_one_second_than_a_page_holds_are_an_error_not_a_l
 def test_a_rating_that_is_answered_later_is_read_again(zendesk: ZendeskAccount) -> None:
     zendesk.rating(1, "offered", offered_age=timedelta(days=50), changed_age=timedelta(days=50))
     zendesk.rating(2, "good", offered_age=timedelta(days=1), changed_age=timedelta(days=1))
-    zendesk.load()
+    zendesk.load("satisfaction_ratings")
     zendesk.rating(1, "bad", offered_age=timedelta(days=50), changed_age=HOUR)
 
-    zendesk.load()
+    zendesk.load("satisfaction_ratings")
 
     assert zendesk.warehouse.rows("select id, score from zendesk.satisfaction_ratings order by id") == [
         ("1", "bad"),
@@ -171,7 +171,7 @@ def test_a_survey_response_gives_its_ticket_rating_comment_and_times(zendesk: Ze
     zendesk.survey_response("01JB", [skipped], ["zen:ticket:98"])
     zendesk.survey_response("01JC", [rating], ["zen:conversation:y"])
 
-    zendesk.load()
+    zendesk.load("csat_survey_responses")
 
     assert zendesk.warehouse.rows(
         "select id, ticket_id, requester_id, rating, comment, strftime(created_at, '%d'), "
@@ -183,20 +183,20 @@ def test_half_of_what_comes_from_one_export_is_refused(zendesk: ZendeskAccount) 
     zendesk.tickets([1])
 
     with pytest.raises(ResourceSelectionError, match="select both"):
-        zendesk.load(resources=["ticket_metrics"])
-    zendesk.load(resources=["users"])
-    report = zendesk.load(resources=["tickets", "ticket_metrics"])
+        zendesk.load("ticket_metrics")
+    zendesk.load("users")
+    report = zendesk.load("tickets", "ticket_metrics")
 
     assert report.rows == {"tickets": 1, "ticket_metrics": 1}
 
 
 def test_when_zendesk_forgot_the_cursor_reading_goes_on_by_time(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 11), age=3 * HOUR)
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
     zendesk.tickets([11], age=HOUR)
     zendesk.sandbox.traffic.add_fault(Fault(400, path=TICKETS, body='{"error":"InvalidCursor"}'))
 
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
 
     assert zendesk.warehouse.value("select count(distinct id) from zendesk.tickets") == 11
 
@@ -205,7 +205,7 @@ def test_a_page_too_large_for_the_gateway_is_asked_for_in_halves(zendesk: Zendes
     zendesk.tickets(range(1, 1001))
     zendesk.sandbox.traffic.add_fault(Fault(504, path=TICKETS, body="upstream request timeout"))
 
-    zendesk.load()
+    zendesk.load("tickets", "ticket_metrics")
 
     assert zendesk.warehouse.value("select count(distinct id) from zendesk.tickets") == 1000
     assert zendesk.sandbox.calls()[f"GET {TICKETS}"] == 3

@@ -1,0 +1,114 @@
+"""Raw tables: what they look like, against the contract that staging reads, and what a merge keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+import yaml
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.runtime import anon_tracker
+
+from dlt_pipelines.klaviyo.decoding import EVENTS, LIST_MEMBERS, LISTS, METRICS, PROFILES
+from dlt_pipelines.pipeline import make_pipeline
+from dlt_pipelines.tables import Table
+from dlt_pipelines.zendesk.decoding import (
+    CSAT_SURVEY_RESPONSES,
+    ORGANIZATIONS,
+    SATISFACTION_RATINGS,
+    TICKET_METRICS,
+    TICKETS,
+    USERS,
+    Ticket,
+    User,
+)
+from tests.pipelines.accounts import KlaviyoAccount, Warehouse, ZendeskAccount
+
+STAGING = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "staging"
+DUCKDB_TYPES = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+}
+TABLES = {
+    "zendesk": [TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS, CSAT_SURVEY_RESPONSES],
+    "klaviyo": [PROFILES, EVENTS, METRICS, LISTS, LIST_MEMBERS],
+}
+
+
+def contract(source: str) -> dict[str, dict[str, Any]]:
+    document = yaml.safe_load((STAGING / source / f"_{source}__sources.yml").read_text())
+    return {table["name"]: table for table in document["sources"][0]["tables"]}
+
+
+def test_an_empty_account_gives_every_table_of_the_contract_with_its_columns(
+    zendesk: ZendeskAccount, klaviyo: KlaviyoAccount
+) -> None:
+    zendesk.load()
+    klaviyo.load()
+
+    for source in ("zendesk", "klaviyo"):
+        for name, table in contract(source).items():
+            columns = zendesk.warehouse.rows(
+                "select column_name, data_type from information_schema.columns "
+                f"where table_schema = '{source}' and table_name = '{name}' order by ordinal_position"
+            )
+            expected = [(column["name"], DUCKDB_TYPES[column["data_type"]]) for column in table["columns"]]
+            assert columns == [*expected, ("_dlt_load_id", "VARCHAR")], f"{source}.{name}"
+
+
+@pytest.mark.parametrize("source", ["zendesk", "klaviyo"])
+def test_keys_are_those_of_the_contract(source: str) -> None:
+    keys = {name: tuple(table["config"]["meta"]["key"]) for name, table in contract(source).items()}
+
+    assert {table.name: table.primary_key for table in TABLES[source]} == keys
+
+
+def test_the_newest_version_wins_when_one_package_brings_a_ticket_thrice(warehouse: Warehouse) -> None:
+    versions = [
+        Ticket(id=1, generated_timestamp=generated, subject=str(generated)) for generated in (20, 30, 15)
+    ]
+
+    @dlt.resource(**TICKETS.merged)
+    def tickets() -> Any:
+        for version in versions:
+            yield TICKETS.arrow([version])
+
+    pipeline = make_pipeline("zendesk", warehouse.path, warehouse.dlt_home)
+    pipeline.run(tickets())
+
+    assert warehouse.rows("select id, subject from zendesk.tickets") == [("1", "30")]
+
+
+def test_ids_become_text_and_times_utc() -> None:
+    table = USERS.arrow(
+        [
+            User(id=7, external_id="A-7", organization_id=2**62),
+            User(id="8", created_at=datetime.fromisoformat("2026-03-29T03:30:00+02:00")),
+            User(id=9, created_at=datetime.fromisoformat("2026-03-29T01:30:00")),
+        ]
+    )
+
+    assert table.schema == USERS.schema
+    assert table["id"].to_pylist() == ["7", "8", "9"]
+    assert table["organization_id"].to_pylist() == [str(2**62), None, None]
+    moment = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert table["created_at"].to_pylist() == [None, moment, moment]
+
+
+@pytest.mark.parametrize("table", [table for tables in TABLES.values() for table in tables])
+def test_a_table_without_rows_is_typed(table: Table) -> None:
+    assert table.arrow([]).schema == table.schema
+
+
+def test_dlt_reports_nothing_to_anybody(warehouse: Warehouse) -> None:
+    make_pipeline("zendesk", warehouse.path, warehouse.dlt_home)
+
+    assert Container()[PluggableRunContext].context.runtime_config.dlthub_telemetry is False
+    assert anon_tracker._ANON_TRACKER_ENDPOINT is None
