@@ -383,7 +383,7 @@ def records_of(world: World, source: str, table: str) -> list[tuple[str]]:
         ("klaviyo profiles unsubscribed", 0.03, 0.09),
         ("klaviyo profiles suppressed", 0.04, 0.12),
         ("klaviyo profiles never_subscribed", 0.20, 0.55),
-        ("zendesk users relay_email", 0.01, 0.08),
+        ("zendesk users relay_email", 0.005, 0.12),
         ("zendesk tickets merged", 0.01, 0.06),
         ("zendesk tickets deleted", 0.005, 0.03),
     ],

@@ -1,5 +1,6 @@
--- Amazon's order reports: amounts as text, no amounts while an order is pending or cancelled, and buyers without a
--- face. Only orders that the shop ships itself show an alias, the same for every order of a buyer.
+-- Amazon's order reports: amounts as text, no amounts while an order is pending or cancelled, and
+-- buyers without a face. Only orders that the shop ships itself show an alias, the same for every
+-- order of a buyer.
 
 create schema if not exists amazon;
 
@@ -13,9 +14,11 @@ with numbered as (
     select
         cart.*,
         '30' || 2 + cart.order_key % 4 || '-' || lpad(cart.channel_no::varchar, 7, '0') || '-'
-            || lpad(whole('amazon id', cart.order_key, 1000000, 9999999)::varchar, 7, '0') as amazon_order_id,
+            || lpad(whole('amazon id', cart.order_key, 1000000, 9999999)::varchar, 7, '0')
+                as amazon_order_id,
         ships_itself(cart.order_key) as is_shipped_by_amazon,
-        cart.ordered_at > world_end() - interval 30 hours and chance('amazon pending', cart.order_key, 0.4)
+        cart.ordered_at > world_end() - interval 30 hours
+            and chance('amazon pending', cart.order_key, 0.4)
             and cart.shipped_at is null and not cart.is_cancelled as is_pending,
         person.first_name,
         person.last_name,
@@ -28,10 +31,14 @@ with numbered as (
 
 select
     *,
-    lag(amazon_order_id) over (partition by person_id order by ordered_at, order_key) as previous_order_id,
+    lag(amazon_order_id) over (partition by person_id order by ordered_at, order_key)
+        as previous_order_id,
     -- Sent again free of charge.
-    coalesce(previous_order_id is not null and not is_pending and not is_cancelled
-        and not is_business_order and chance('replacement', order_key, 0.015), false) as is_replacement,
+    previous_order_id is not null
+        and not is_pending
+        and not is_cancelled
+        and not is_business_order
+        and chance('replacement', order_key, 0.015) as is_replacement,
     case when not is_shipped_by_amazon then relay_alias(person_id) end as alias,
     case when is_pending or is_cancelled then null when is_replacement then 0 else total_cents end
         as charged_cents,
@@ -50,7 +57,9 @@ select
     amazon_order.amazon_order_id,
     amazon_order.ordered_at as purchase_date,
     greatest(
-        amazon_order.ordered_at + interval 1 second, amazon_order.shipped_at, amazon_order.cancelled_at
+        amazon_order.ordered_at + interval 1 second,
+        amazon_order.shipped_at,
+        amazon_order.cancelled_at
     ) as last_update_date,
     case
         when amazon_order.is_cancelled then 'Canceled'
@@ -62,18 +71,27 @@ select
     case amazon_order.country_code when 'NL' then 'Amazon.nl' else 'Amazon.de' end as sales_channel,
     amount_text(amazon_order.charged_cents) as order_total_amount,
     case when amazon_order.charged_cents is not null then 'EUR' end as order_total_currency_code,
-    case when amazon_order.shipped_at is not null then units.units else 0 end as number_of_items_shipped,
-    case when amazon_order.shipped_at is null and not amazon_order.is_cancelled then units.units else 0 end
+    case
+        when amazon_order.shipped_at is not null then units.units
+        else 0
+    end as number_of_items_shipped,
+    case
+        when amazon_order.shipped_at is null and not amazon_order.is_cancelled then units.units
+        else 0
+    end
         as number_of_items_unshipped,
     case amazon_order.country_code when 'NL' then 'A1805IZSGTT6HS' else 'A1PA6795UKMFR9' end
         as marketplace_id,
     amazon_order.is_shipped_by_amazon and chance('prime', amazon_order.person_id, 0.7) as is_prime,
     amazon_order.is_business_order,
     amazon_order.is_replacement as is_replacement_order,
-    case when amazon_order.is_replacement then amazon_order.previous_order_id end as replaced_order_id,
+    case
+        when amazon_order.is_replacement then amazon_order.previous_order_id
+    end as replaced_order_id,
     amazon_order.alias as buyer_info_buyer_email,
     case
-        when not amazon_order.is_shipped_by_amazon and chance('buyer name', amazon_order.person_id, 0.3)
+        when not amazon_order.is_shipped_by_amazon
+            and chance('buyer name', amazon_order.person_id, 0.3)
             then amazon_order.first_name || ' ' || amazon_order.last_name
     end as buyer_info_buyer_name,
     amazon_order.city as shipping_address_city,
@@ -87,7 +105,25 @@ select
 from amazon_order
 inner join units using (order_key);
 
+-- Items have no amounts while the order has none, and cost nothing when they replace others.
 create table amazon.order_item as
+with priced as (
+    select
+        cart_line.*,
+        cart_line.quantity * cart_line.unit_cents * charged.share as item_cents,
+        cart_line.discount_cents * charged.share as promotion_cents,
+        case when cart_line.line_no = 0 then charged.shipping_cents else 0 end * charged.share
+            as item_shipping_cents,
+    from cart_line
+    inner join (
+        select
+            order_key,
+            shipping_cents,
+            case when charged_cents > 0 then 1 else charged_cents end as share,
+        from amazon_order
+    ) as charged using (order_key)
+)
+
 select
     amazon_order.amazon_order_id,
     (10000000000000 + cart_line.line_key)::varchar as order_item_id,
@@ -98,31 +134,21 @@ select
     product.sku as seller_sku,
     'Musterkraft ' || product.title as title,
     cart_line.quantity::bigint as quantity_ordered,
-    case when amazon_order.shipped_at is not null then cart_line.quantity else 0 end::bigint as quantity_shipped,
-    amount_text(case when charged_cents > 0 then cart_line.quantity * cart_line.unit_cents else charged_cents end)
-        as item_price_amount,
-    case when amazon_order.charged_cents is not null then 'EUR' end as item_price_currency_code,
-    amount_text(
-        case
-            when charged_cents > 0
-                then tax_in(cart_line.quantity * cart_line.unit_cents - cart_line.discount_cents)
-            else charged_cents
-        end
-    ) as item_tax_amount,
-    amount_text(
-        case
-            when charged_cents > 0 then case when cart_line.line_no = 0 then amazon_order.shipping_cents else 0 end
-            else charged_cents
-        end
-    ) as shipping_price_amount,
-    amount_text(case when charged_cents > 0 then cart_line.discount_cents else charged_cents end)
-        as promotion_discount_amount,
+    case
+        when amazon_order.shipped_at is not null then cart_line.quantity
+        else 0
+    end::bigint as quantity_shipped,
+    amount_text(cart_line.item_cents) as item_price_amount,
+    case when cart_line.item_cents is not null then 'EUR' end as item_price_currency_code,
+    amount_text(tax_in(cart_line.item_cents - cart_line.promotion_cents)) as item_tax_amount,
+    amount_text(cart_line.item_shipping_cents) as shipping_price_amount,
+    amount_text(cart_line.promotion_cents) as promotion_discount_amount,
     chance('gift', amazon_order.order_key, 0.03) as is_gift,
-from cart_line
+from priced as cart_line
 inner join amazon_order using (order_key)
 inner join product using (product_no);
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 insert into world.orders
 select

@@ -1,6 +1,7 @@
--- What the shop sells: five needs x capsules (30, 60, 90 days) and sticks (30 days) x an entry and a premium brand,
--- bundles, an accessory and a gift card. product_no is the generator's own key; the raw tables show product ids and
--- SKUs. Shopify's product_type is the capitalised category, the web shop's the lower-case one.
+-- What the shop sells: five needs x capsules (30, 60, 90 days) and sticks (30 days) x an entry and
+-- a premium brand, bundles, an accessory and a gift card. product_no is the generator's own key;
+-- the raw tables show product ids and SKUs. Shopify's product_type is the capitalised category, the
+-- web shop's the lower-case one.
 
 create temp table need as
 select *
@@ -38,7 +39,10 @@ with singles as (
             pack.days, 'Tage'
         ) as title,
         need.category,
-        case when pack.tier = 'premium' then 'Musterkraft Premium' else 'Musterkraft Basis' end as brand,
+        case
+            when pack.tier = 'premium' then 'Musterkraft Premium'
+            else 'Musterkraft Basis'
+        end as brand,
         (round(pack.cents * need.price_percent / 1000.0) * 10)::bigint as cents,
         pack.days as pack_days,
         case when pack.pack_no = 7 then 150 else 1300 end as launched_days_ago,

@@ -1,5 +1,5 @@
--- Contacts of the CRM: collected at fairs and from forms, entered twice, and sometimes under an address that is
--- nobody's (placeholders, Amazon's aliases copied from a parcel).
+-- Contacts of the CRM: collected at fairs and from forms, entered twice, and sometimes under an
+-- address that is nobody's (placeholders, Amazon's aliases copied from a parcel).
 
 create schema if not exists crm;
 
@@ -18,14 +18,16 @@ drawn as (
         members.person_id * 2 + members.copy as draw_id,
         least(
             moment(
-                cast(world_end() as date) - greatest(1, members.since_days - members.copy * 90)::integer,
+                cast(world_end() as date)
+                - greatest(1, members.since_days - members.copy * 90)::integer,
                 'crm', members.person_id * 2 + members.copy
             ),
             world_end() - interval 1 hour
         ) as created_at,
         amazon_alias.alias,
     from members
-    left join (select distinct person_id, alias from amazon_order where alias is not null) as amazon_alias
+    left join (select distinct person_id, alias from amazon_order where alias is not null)
+        as amazon_alias
         using (person_id)
 ),
 
@@ -65,19 +67,21 @@ select
     split_part(origin, '/', 2) as acquisition_medium,
     nullif(split_part(origin, '/', 3), '') as acquisition_campaign,
     created_at,
-    least(created_at + hours('crm edit', draw_id, 0, 5000), world_end() - interval 30 minutes) as updated_at,
+    least(created_at + hours('crm edit', draw_id, 0, 5000), world_end() - interval 30 minutes)
+        as updated_at,
     is_archived as archived,
 from (
     select
         *,
         pick([
-            'google/cpc/brand', 'google/organic/', 'instagram/social/story', 'facebook/social/lookalike',
-            'newsletter/email/weekly', 'messe/fair/herbst', 'empfehlung/referral/', 'podcast/audio/sponsoring'
+            'google/cpc/brand', 'google/organic/', 'instagram/social/story',
+            'facebook/social/lookalike', 'newsletter/email/weekly', 'messe/fair/herbst',
+            'empfehlung/referral/', 'podcast/audio/sponsoring'
         ], 'crm origin', person_id) as origin,
     from crm_contact
 );
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 insert into world.records
 select 'crm', 'contacts', contact_id, person_id from crm_contact;
@@ -89,7 +93,9 @@ select 'crm', 'contacts', contact_id, unnest(list_filter([
         when is_placeholder_email(written_email) then 'placeholder_email'
         when written_email <> true_email then 'email_spelling' end,
     case when written_email is null then 'no_email' end,
-    case when written_first_name <> first_name or written_last_name <> last_name then 'name_variant' end,
+    case
+        when written_first_name <> first_name or written_last_name <> last_name then 'name_variant'
+    end,
     case when is_placeholder_phone(written_phone) then 'placeholder_phone'
         when is_in_household and written_phone is not null then 'shared_phone' end,
     case when is_at_firm then 'role_mailbox' end,

@@ -1,5 +1,6 @@
--- Visits of the web shop as Google Analytics exports them: the last fourteen months, nested fields as JSON text.
--- Before an order come one to three sessions; strangers look around without signing in; bots load forty pages.
+-- Visits of the web shop as Google Analytics exports them: the last fourteen months, nested fields
+-- as JSON text. Before an order come one to three sessions; strangers look around without signing
+-- in; bots load forty pages.
 
 create schema if not exists ga4;
 
@@ -60,7 +61,9 @@ select
     cents,
     started_at,
     is_bot,
-    case when transaction_id is not null or chance('signed in', session_key, 0.5) then user_id end as user_id,
+    case
+        when transaction_id is not null or chance('signed in', session_key, 0.5) then user_id
+    end as user_id,
     case
         when person_id is null then device_of(3000000000 + session_key % 1000000000, 0)
         else device_of(person_id, chance('second device', session_key, 0.15)::int)
@@ -68,14 +71,18 @@ select
     case
         when is_bot then '(direct)/(none)/'
         else pick([
-            'google/cpc/brand', 'google/cpc/generic', 'google/organic/', 'google/organic/', 'instagram/social/story',
-            'klaviyo/email/weekly', 'klaviyo/email/winback', '(direct)/(none)/', '(direct)/(none)/'
+            'google/cpc/brand', 'google/cpc/generic', 'google/organic/', 'google/organic/',
+            'instagram/social/story', 'klaviyo/email/weekly', 'klaviyo/email/winback',
+            '(direct)/(none)/', '(direct)/(none)/'
         ], 'session source', session_key)
     end as origin,
-    pick(['mobile/iOS', 'mobile/Android', 'mobile/iOS', 'desktop/Windows', 'desktop/Macintosh', 'tablet/iOS'],
-        'machine', coalesce(person_id, session_key)) as machine,
+    pick([
+        'mobile/iOS', 'mobile/Android', 'mobile/iOS', 'desktop/Windows', 'desktop/Macintosh',
+        'tablet/iOS'
+    ], 'machine', coalesce(person_id, session_key)) as machine,
 from visits
-where started_at >= world_end() - interval 426 days and started_at < world_end() - interval 40 minutes;
+where started_at >= world_end() - interval 426 days
+    and started_at < world_end() - interval 40 minutes;
 
 create table ga4.events as
 with first_touches as (
@@ -96,7 +103,10 @@ steps as (
                 when is_bot then list_transform(range(38), lambda n: 'page_view')
                 else ['page_view', 'view_item'][1:whole('depth', session_key, 0, 2)::integer]
             end
-            || case when transaction_id is not null then ['add_to_cart', 'begin_checkout', 'purchase'] else [] end
+            || case
+                when transaction_id is not null then ['add_to_cart', 'begin_checkout', 'purchase']
+                else []
+            end
         ) as event_name,
         unnest(range(45)) as step,
     from ga4_session
@@ -117,25 +127,35 @@ select
             when 'add_to_cart' then 'cart'
             when 'begin_checkout' then 'checkout'
             when 'purchase' then 'thank-you'
-            else pick(['', 'collections/energy', 'collections/sleep', 'pages/faq'], 'page', session_key * 45 + step)
+            else pick(['', 'collections/energy', 'collections/sleep', 'pages/faq'], 'page',
+                session_key * 45 + step)
         end,
         '"}},{"key":"engagement_time_msec","value":{"int_value":',
-        case when is_bot then 1 else whole('engaged', session_key * 45 + step, 300, 60000) end, '}}]'
+        case
+            when is_bot then 1
+            else whole('engaged', session_key * 45 + step, 300, 60000)
+        end, '}}]'
     ) as event_params,
     concat(
         '{"name":', coalesce('"' || nullif(split_part(first_origin, '/', 3), '') || '"', 'null'),
-        ',"medium":"', split_part(first_origin, '/', 2), '","source":"', split_part(first_origin, '/', 1), '"}'
+        ',"medium":"', split_part(first_origin, '/', 2), '","source":"',
+            split_part(first_origin, '/', 1), '"}'
     ) as traffic_source,
     case
         when step < 2 and origin not like '(direct)%' then concat(
-            '{"manual_source":"', split_part(origin, '/', 1), '","manual_medium":"', split_part(origin, '/', 2),
+            '{"manual_source":"', split_part(origin, '/', 1), '","manual_medium":"',
+                split_part(origin, '/', 2),
             '","manual_campaign_name":',
             coalesce('"' || nullif(split_part(origin, '/', 3), '') || '"', 'null'), ',"gclid":',
-            case when origin like 'google/cpc%' then '"test' || session_key || '"' else 'null' end, '}'
+            case
+                when origin like 'google/cpc%' then '"test' || session_key || '"'
+                else 'null'
+            end, '}'
         )
     end as collected_traffic_source,
     concat(
-        '{"category":"', split_part(machine, '/', 1), '","operating_system":"', split_part(machine, '/', 2), '"}'
+        '{"category":"', split_part(machine, '/', 1), '","operating_system":"',
+            split_part(machine, '/', 2), '"}'
     ) as device,
     case
         when is_bot then '{"country":"United States","city":"Ashburn"}'
@@ -149,7 +169,8 @@ select
 from (
     select
         * replace (
-            started_at + case when is_bot then to_milliseconds(step * 120) else to_seconds(step * 25) end
+            started_at + case when is_bot then to_milliseconds(step * 120)
+                else to_seconds(step * 25) end
             as happened_at
         ),
     from (select *, started_at as happened_at from steps where event_name is not null)
@@ -157,7 +178,7 @@ from (
 inner join first_touches using (device_id)
 left join person using (person_id);
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 insert into world.records
 select distinct 'ga4', 'device', device_id, person_id

@@ -1,5 +1,5 @@
--- Who exists: invented people with places, mailboxes, phones and shopping habits. One row per person in `person`;
--- how a person is *written* in a source (spelling, case, formats) is decided there, with the macros at the end.
+-- Who exists: invented people with places, mailboxes, phones and shopping habits. One row per
+-- person in `person`; how a person is *written* in a source is decided there (`spelling.sql`).
 
 create temp table place_slot as
 with places as (
@@ -36,12 +36,16 @@ where copies.n < places.weight;
 
 set variable place_slots = (select count(*) from place_slot);
 
-create or replace temp macro ascii_name(name) as replace(replace(replace(replace(replace(replace(replace(replace(
-    replace(replace(lower(name), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'), 'ğ', 'g'), 'ş', 's'),
-    'ç', 'c'), 'é', 'e'), ' ', ''), '-', '');
+create or replace temp macro ascii_name(name) as translate(
+    strip_accents(replace(replace(replace(replace(
+        lower(name), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'
+    )),
+    'ı -',
+    'i'
+);
 
--- Households: every 40th person lives with the one before: same surname, address and phone. Role mailboxes: two
--- colleagues out of 300 people share the address of their firm.
+-- Households: every 40th person lives with the one before: same surname, address and phone. Role
+-- mailboxes: two colleagues out of 300 people share the address of their firm.
 create temp table person_basis as
 select
     person_id,
@@ -50,9 +54,9 @@ select
     person_id % 40 in (0, 39) as is_in_household,
     person_id % 300 in (7, 8) as is_at_firm,
     case when chance('gender', person_id, 0.58) then 'f' else 'm' end as gender,
-    least(
-        1095, 1 + floor(1094 * pow(uniform('since', person_id), 0.9))
-    )::bigint as since_days,
+    -- Three years of a growing shop: more people are new than old.
+    1 + floor(1094 * pow(uniform('since', person_id), 1.3))::bigint
+        as since_days,
 from (select unnest(range(1, getvariable('customers')::bigint + 1)) as person_id);
 
 create temp table person_named as
@@ -60,34 +64,43 @@ select
     person_basis.*,
     case
         when gender = 'f' then pick([
-            'Anna', 'Lena', 'Julia', 'Laura', 'Lea', 'Sarah', 'Katharina', 'Johanna', 'Marie', 'Sophie', 'Clara',
-            'Emilia', 'Mia', 'Hannah', 'Paula', 'Greta', 'Frieda', 'Ida', 'Charlotte', 'Luise', 'Helene',
-            'Franziska', 'Theresa', 'Magdalena', 'Sabine', 'Petra', 'Monika', 'Claudia', 'Birgit', 'Heike',
-            'Susanne', 'Andrea', 'Karin', 'Ursula', 'Renate', 'Ingrid', 'Brigitte', 'Jördis', 'Käthe', 'Änne',
-            'Zoé', 'Renée', 'Ayşe', 'Elif', 'Zeynep', 'Olga', 'Nadine', 'Melanie', 'Stefanie', 'Nicole',
-            'Anja', 'Kerstin', 'Silke', 'Tanja', 'Yvonne', 'Anna-Lena', 'Eva-Maria', 'Marlene', 'Ronja', 'Svenja'
+            'Anna', 'Lena', 'Julia', 'Laura', 'Lea', 'Sarah', 'Katharina', 'Johanna',
+            'Marie', 'Sophie', 'Clara', 'Emilia', 'Mia', 'Hannah', 'Paula', 'Greta',
+            'Frieda', 'Ida', 'Charlotte', 'Luise', 'Helene', 'Franziska', 'Theresa',
+            'Magdalena', 'Sabine', 'Petra', 'Monika', 'Claudia', 'Birgit', 'Heike',
+            'Susanne', 'Andrea', 'Karin', 'Ursula', 'Renate', 'Ingrid', 'Brigitte',
+            'Jördis', 'Käthe', 'Änne', 'Zoé', 'Renée', 'Ayşe', 'Elif', 'Zeynep', 'Olga',
+            'Nadine', 'Melanie', 'Stefanie', 'Nicole', 'Anja', 'Kerstin', 'Silke',
+            'Tanja', 'Yvonne', 'Anna-Lena', 'Eva-Maria', 'Marlene', 'Ronja', 'Svenja'
         ], 'first name', person_id)
         else pick([
-            'Lukas', 'Leon', 'Finn', 'Jonas', 'Paul', 'Felix', 'Maximilian', 'Emil', 'Anton', 'Jakob', 'Moritz',
-            'Ben', 'Elias', 'Noah', 'Theo', 'Oskar', 'Karl', 'Friedrich', 'Johannes', 'Matthias', 'Andreas',
-            'Thomas', 'Michael', 'Stefan', 'Christian', 'Markus', 'Frank', 'Jürgen', 'Jörg', 'Günther', 'Uwe',
-            'Klaus', 'Wolfgang', 'Dieter', 'Heinz', 'Bernd', 'Ralf', 'Torsten', 'Sven', 'Jan', 'Tim', 'Tobias',
-            'Sebastian', 'Daniel', 'Björn', 'Sören', 'Mehmet', 'Emre', 'Can', 'René', 'André', 'Henrik',
-            'Malte', 'Nils', 'Ole', 'Karl-Heinz', 'Hans-Peter', 'Philipp', 'Simon', 'Vincent'
+            'Lukas', 'Leon', 'Finn', 'Jonas', 'Paul', 'Felix', 'Maximilian', 'Emil',
+            'Anton', 'Jakob', 'Moritz', 'Ben', 'Elias', 'Noah', 'Theo', 'Oskar', 'Karl',
+            'Friedrich', 'Johannes', 'Matthias', 'Andreas', 'Thomas', 'Michael',
+            'Stefan', 'Christian', 'Markus', 'Frank', 'Jürgen', 'Jörg', 'Günther',
+            'Uwe', 'Klaus', 'Wolfgang', 'Dieter', 'Heinz', 'Bernd', 'Ralf', 'Torsten',
+            'Sven', 'Jan', 'Tim', 'Tobias', 'Sebastian', 'Daniel', 'Björn', 'Sören',
+            'Mehmet', 'Emre', 'Can', 'René', 'André', 'Henrik', 'Malte', 'Nils', 'Ole',
+            'Karl-Heinz', 'Hans-Peter', 'Philipp', 'Simon', 'Vincent'
         ], 'first name', person_id)
     end as first_name,
     pick([
-        'Müller', 'Schmidt', 'Schneider', 'Fischer', 'Weber', 'Meyer', 'Wagner', 'Becker', 'Schulz', 'Hoffmann',
-        'Schäfer', 'Koch', 'Bauer', 'Richter', 'Klein', 'Wolf', 'Schröder', 'Neumann', 'Schwarz', 'Zimmermann',
-        'Braun', 'Krüger', 'Hofmann', 'Hartmann', 'Lange', 'Schmitt', 'Werner', 'Krause', 'Meier', 'Lehmann',
-        'Köhler', 'Herrmann', 'König', 'Walter', 'Mayer', 'Huber', 'Kaiser', 'Fuchs', 'Peters', 'Lang', 'Scholz',
-        'Möller', 'Weiß', 'Jung', 'Hahn', 'Schubert', 'Vogel', 'Friedrich', 'Keller', 'Günther', 'Frank',
-        'Berger', 'Winkler', 'Roth', 'Beck', 'Lorenz', 'Baumann', 'Franke', 'Albrecht', 'Schuster', 'Simon',
-        'Ludwig', 'Böhm', 'Winter', 'Kraus', 'Martin', 'Schumacher', 'Krämer', 'Vogt', 'Stein', 'Jäger', 'Otto',
-        'Sommer', 'Groß', 'Seidel', 'Heinrich', 'Brandt', 'Haas', 'Schreiber', 'Graf', 'Dietrich', 'Ziegler',
-        'Kuhn', 'Kühn', 'Pohl', 'Engel', 'Horn', 'Busch', 'Bergmann', 'Thomas', 'Voigt', 'Sauer', 'Arnold',
-        'Wolff', 'Pfeiffer', 'Yılmaz', 'Kaya', 'Öztürk', 'Demir', 'Çelik', 'Nowak', 'Kowalski', 'Rossi',
-        'von Ahlen', 'von der Heide', 'Meyer-Lüdke', 'Groß-Bölting', 'Süß', 'Thiele', 'Büttner', 'Nyström'
+        'Müller', 'Schmidt', 'Schneider', 'Fischer', 'Weber', 'Meyer', 'Wagner',
+        'Becker', 'Schulz', 'Hoffmann', 'Schäfer', 'Koch', 'Bauer', 'Richter',
+        'Klein', 'Wolf', 'Schröder', 'Neumann', 'Schwarz', 'Zimmermann', 'Braun',
+        'Krüger', 'Hofmann', 'Hartmann', 'Lange', 'Schmitt', 'Werner', 'Krause',
+        'Meier', 'Lehmann', 'Köhler', 'Herrmann', 'König', 'Walter', 'Mayer',
+        'Huber', 'Kaiser', 'Fuchs', 'Peters', 'Lang', 'Scholz', 'Möller', 'Weiß',
+        'Jung', 'Hahn', 'Schubert', 'Vogel', 'Friedrich', 'Keller', 'Günther',
+        'Frank', 'Berger', 'Winkler', 'Roth', 'Beck', 'Lorenz', 'Baumann', 'Franke',
+        'Albrecht', 'Schuster', 'Simon', 'Ludwig', 'Böhm', 'Winter', 'Kraus',
+        'Martin', 'Schumacher', 'Krämer', 'Vogt', 'Stein', 'Jäger', 'Otto',
+        'Sommer', 'Groß', 'Seidel', 'Heinrich', 'Brandt', 'Haas', 'Schreiber',
+        'Graf', 'Dietrich', 'Ziegler', 'Kuhn', 'Kühn', 'Pohl', 'Engel', 'Horn',
+        'Busch', 'Bergmann', 'Thomas', 'Voigt', 'Sauer', 'Arnold', 'Wolff',
+        'Pfeiffer', 'Yılmaz', 'Kaya', 'Öztürk', 'Demir', 'Çelik', 'Nowak',
+        'Kowalski', 'Rossi', 'von Ahlen', 'von der Heide', 'Meyer-Lüdke',
+        'Groß-Bölting', 'Süß', 'Thiele', 'Büttner', 'Nyström'
     ], 'surname', head_id) as last_name,
 from person_basis;
 
@@ -97,10 +110,10 @@ with written as (
     select
         person_id,
         ascii_name(first_name) as first_part,
-        replace(ascii_name(last_name), 'ı', 'i') as last_part,
+        ascii_name(last_name) as last_part,
         pick([
-            'mail.example.com', 'post.example.org', 'web.example.net', 'inbox.example.com', 'example.org',
-            'home.example.net', 'example.net', 'mail.example.org'
+            'mail.example.com', 'post.example.org', 'web.example.net', 'inbox.example.com',
+            'example.org', 'home.example.net', 'example.net', 'mail.example.org'
         ], 'mail domain', person_id) as domain,
         uniform('mailbox form', person_id) as form,
         right(cast(1950 + whole('birth year', person_id, 0, 54) as varchar), 2) as year,
@@ -209,70 +222,16 @@ select
         as home_channel,
     case
         when more_draw < 0.11 then case when home_draw < 0.60 then 'amazon' else 'shopify' end
-        when more_draw < 0.22 then case when home_draw >= 0.82 then 'amazon' else 'webshop' end
+        when more_draw < 0.29 then case when home_draw >= 0.82 then 'shopify' else 'webshop' end
     end as second_channel,
     case when is_buyer
-        then least(40, floor(pow(1 - uniform('loyalty', person_id), -1 / 1.2)))::bigint
+        then least(40, floor(pow(1 - uniform('loyalty', person_id), -1 / 1.1)))::bigint
         else 0
     end as order_goal,
-    pick([35, 45, 60, 75, 100, 130], 'pace', person_id) as usual_gap_days,
+    pick([28, 32, 45, 60, 75, 95, 120], 'pace', person_id) as usual_gap_days,
     demand.product_no as favourite_no,
     -- How readily a person opens and answers mail; opens of privacy proxies say nothing.
     uniform('mail interest', person_id) as mail_interest,
 from drawn
 inner join demand
     on whole('favourite', drawn.person_id, 0, getvariable('demand_slots') - 1) = demand.slot;
-
-create or replace temp macro email_at(main_email, former_email, changed_at, instant) as
-    case when former_email is not null and instant < changed_at then former_email else main_email end;
-
--- Writing as people do. `area` keeps the draws of different sources apart.
-create or replace temp macro written_email(email, area, id) as case
-    when uniform(area || ' email', id) < 0.030 then upper(email)
-    when uniform(area || ' email', id) < 0.055 then upper(email[1]) || email[2:]
-    when uniform(area || ' email', id) < 0.065 then ' ' || email
-    when uniform(area || ' email', id) < 0.075 then email || ' '
-    when uniform(area || ' email', id) < 0.085 then replace(email, '@', '+shop@')
-    else email
-end;
-
-create or replace temp macro plain_umlauts(name) as replace(replace(replace(replace(replace(replace(replace(
-    name, 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'), 'ß', 'ss'), 'Ä', 'Ae'), 'Ö', 'Oe'), 'Ü', 'Ue');
-
-create or replace temp macro written_first_name(name, area, id) as case
-    when uniform(area || ' name', id) < 0.02 then upper(name)
-    when uniform(area || ' name', id) < 0.04 then lower(name)
-    when uniform(area || ' name', id) < 0.06 then plain_umlauts(name)
-    when uniform(area || ' name', id) < 0.075 then left(name, 1) || '.'
-    when uniform(area || ' name', id) < 0.08 then name || ' '
-    else name
-end;
-
-create or replace temp macro written_last_name(name, area, id) as case
-    when uniform(area || ' name', id) < 0.02 then upper(name)
-    when uniform(area || ' name', id) < 0.04 then lower(name)
-    when uniform(area || ' name', id) < 0.06 then plain_umlauts(name)
-    else name
-end;
-
--- A German number is written without its country code only by people who live there.
-create or replace temp macro written_phone(phone, country, area, id) as case
-    when uniform(area || ' placeholder', id) < 0.012
-        then pick(['+49123456789', '0000000000', '0123456789', '+490000000000'], area || ' fake', id)
-    when uniform(area || ' phone', id) < 0.35 then phone
-    when country = 'DE' and uniform(area || ' phone', id) < 0.55 then '0' || phone[4:7] || ' ' || phone[8:]
-    when country = 'DE' and uniform(area || ' phone', id) < 0.70 then '0' || phone[4:7] || '/' || phone[8:]
-    when uniform(area || ' phone', id) < 0.80 then '00' || phone[2:]
-    when uniform(area || ' phone', id) < 0.90
-        then '+49 ' || phone[4:7] || ' ' || phone[8:10] || ' ' || phone[11:]
-    else '+49 (0)' || phone[4:7] || ' ' || phone[8:]
-end;
-
-create or replace temp macro is_placeholder_phone(phone) as
-    phone in ('+49123456789', '0000000000', '0123456789', '+490000000000');
-
-create or replace temp macro placeholder_email(area, id) as
-    pick(['none', 'noemail', 'keine', 'unbekannt', 'test'], area || ' no mailbox', id) || '@example.com';
-
-create or replace temp macro is_placeholder_email(email) as
-    split_part(email, '@', 1) in ('none', 'noemail', 'keine', 'unbekannt', 'test');

@@ -1,6 +1,6 @@
--- Pseudo-random numbers as pure functions of (seed, purpose, id), so that a world depends on nothing else:
--- not on threads, row order, the machine or DuckDB's own hash(). Only the salt costs an md5, once per query;
--- the rest is a 32-bit integer mix. Ids are whole numbers >= 0.
+-- Pseudo-random numbers as pure functions of (seed, purpose, id), so that a world depends on
+-- nothing else: not on threads, row order, the machine or DuckDB's own hash(). Only the salt costs
+-- an md5, once per query; the rest is a 32-bit integer mix. Ids are whole numbers >= 0.
 
 create or replace temp macro mixed(x) as (xor(x, x >> 16) * 73244475) & 4294967295;
 
@@ -26,7 +26,8 @@ create or replace temp macro world_end() as getvariable('as_of')::timestamptz;
 create or replace temp macro shop_time(local_timestamp) as
     timezone('Europe/Berlin', (local_timestamp)::timestamp);
 
-create or replace temp macro local_time(instant) as timezone('Europe/Berlin', (instant)::timestamptz);
+create or replace temp macro local_time(instant)
+    as timezone('Europe/Berlin', (instant)::timestamptz);
 
 -- A moment of a shop-local day; people shop in the evening, few at night.
 create or replace temp macro moment(day, purpose, id) as shop_time(
@@ -41,6 +42,11 @@ create or replace temp macro moment(day, purpose, id) as shop_time(
 -- A length of time between two numbers of hours.
 create or replace temp macro hours(purpose, id, low, high) as
     to_seconds(floor(((low) + uniform(purpose, id) * ((high) - (low))) * 3600)::bigint);
+
+-- Times as APIs write them: ISO 8601, and whole seconds since 1970.
+create or replace temp macro iso_seconds(instant) as strftime(instant, '%Y-%m-%dT%H:%M:%SZ');
+
+create or replace temp macro seconds(instant) as epoch(instant)::bigint;
 
 -- Money is whole cents while it is computed and decimal when it is stored.
 create or replace temp macro euros(cents) as ((cents) * 0.01)::decimal(18, 2);

@@ -1,10 +1,12 @@
--- What the carriers report, as it arrives: DHL with ISO stamps of which some have no zone, DPD with local American
--- stamps, both with repeated rows and rows that arrive late. A scan that has not arrived by the end does not exist.
+-- What the carriers report, as it arrives: DHL with ISO stamps of which some have no zone, DPD with
+-- local American stamps, both with repeated rows and rows that arrive late. A scan that has not
+-- arrived by the end does not exist.
 
 create schema if not exists shipments;
 
 create temp table parcel_order as
-select 'shopify' as channel, order_key, order_id, '#' || order_number as order_number, person_id from shopify_order
+select 'shopify' as channel, order_key, order_id, '#' || order_number as order_number, person_id
+from shopify_order
 union all
 select 'webshop', order_key, order_id, reference, person_id from webshop_order
 union all
@@ -18,16 +20,25 @@ with steps as (
             {step: 0, kind: 'label', happened_at: label_at},
             {step: 1, kind: 'picked up', happened_at: handed_over_at},
             {step: 2, kind: 'hub', happened_at: hub_at},
-            {step: 3, kind: 'delayed', happened_at: case when is_delayed then promised_at - interval 1 hour end},
+            {
+                step: 3,
+                kind: 'delayed',
+                happened_at: case when is_delayed then promised_at - interval 1 hour end,
+            },
             {step: 4, kind: 'out', happened_at: out_at},
             {step: 5, kind: 'failed', happened_at: failed_at},
             {step: 6, kind: 'at shop', happened_at: ready_at},
             {step: 7, kind: 'delivered', happened_at: delivered_at},
             {step: 8, kind: 'returned', happened_at: returned_at},
             -- The receiver sends it back, or the driver scans twice: the first delivery counts.
-            {step: 9, kind: 'delivered again', happened_at: case
-                when chance('second delivery scan', parcel_key, 0.01) then delivered_at + interval 26 hours
-            end},
+            {
+                step: 9,
+                kind: 'delivered again',
+                happened_at: case
+                    when chance('second delivery scan', parcel_key, 0.01)
+                        then delivered_at + interval 26 hours
+                end,
+            },
         ], recursive := true),
     from parcel
 ),
@@ -39,7 +50,8 @@ happened as (
         parcel_order.order_id,
         -- Some references lack the mark in front of the number.
         case
-            when chance('bare reference', steps.order_key, 0.1) then ltrim(parcel_order.order_number, '#')
+            when chance('bare reference', steps.order_key, 0.1)
+                then ltrim(parcel_order.order_number, '#')
             else parcel_order.order_number
         end as order_reference,
     from steps
@@ -65,7 +77,11 @@ arrivals as (
 select * from arrivals
 where received_at < world_end()
 union all
-select * replace (received_at + to_minutes(whole('copy', scan_key, 1, 600)) as received_at, true as is_copy)
+select
+    * replace (
+        received_at + to_minutes(whole('copy', scan_key, 1, 600)) as received_at,
+        true as is_copy
+    ),
 from arrivals
 where chance('copy', scan_key, 0.02) and received_at + interval 601 minutes < world_end();
 
@@ -74,7 +90,8 @@ select
     tracking_number,
     order_reference,
     case
-        when chance('no zone', scan_key, 0.12) then strftime(local_time(happened_at), '%Y-%m-%dT%H:%M:%S')
+        when chance('no zone', scan_key, 0.12)
+            then strftime(local_time(happened_at), '%Y-%m-%dT%H:%M:%S')
         when chance('utc stamp', parcel_key, 0.3) then strftime(happened_at, '%Y-%m-%dT%H:%M:%SZ')
         else strftime(local_time(happened_at), '%Y-%m-%dT%H:%M:%S')
             || case date_diff('hour', happened_at::timestamp, local_time(happened_at))
@@ -113,10 +130,13 @@ select
         when 'returned' then 'Die Sendung wurde an den Absender zurückgeschickt.'
         else 'Die Sendung wurde zugestellt.'
     end as description,
-    case when kind = 'delivered' and fate = 'collected' then 'Abholung in der Filiale' end as remark,
+    case
+        when kind = 'delivered' and fate = 'collected' then 'Abholung in der Filiale'
+    end as remark,
     case when kind in ('label', 'picked up') then 'Berlin' else city end as location,
     case
-        when kind in ('label', 'picked up', 'hub') then strftime(local_time(promised_at), '%Y-%m-%dT%H:%M:%S')
+        when kind in ('label', 'picked up', 'hub')
+            then strftime(local_time(promised_at), '%Y-%m-%dT%H:%M:%S')
         when kind = 'delayed' then strftime(local_time(attempt_at), '%Y-%m-%dT%H:%M:%S')
     end as estimated_delivery_at,
     received_at,
@@ -148,17 +168,21 @@ select
     case
         when kind in ('failed', 'other depot') then 'Leider konnten wir Ihr Paket nicht zustellen.'
         when kind = 'at shop' then 'Ihr Paket liegt im Pickup Paketshop.'
-        when kind = 'delivered' and fate = 'collected' then 'Ihr Paket wurde vom Empfänger abgeholt.'
+        when kind = 'delivered' and fate = 'collected'
+            then 'Ihr Paket wurde vom Empfänger abgeholt.'
         when kind in ('delivered', 'delivered again') then 'Ihr Paket wurde zugestellt.'
         when kind = 'returned' then 'Ihr Paket ist auf dem Rückweg zum Absender.'
         else 'Ihr Paket ist unterwegs.'
     end as description,
-    case when kind = 'other depot' then 'Depot 0' || 100 + parcel_key % 90 else city end as location,
+    case
+        when kind = 'other depot' then 'Depot 0' || 100 + parcel_key % 90
+        else city
+    end as location,
     promised_date::varchar as expected_delivery_date,
     received_at,
 from (select * from scan where carrier = 'DPD' union all select * from failures_seen_twice);
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 insert into world.shipments
 select
@@ -183,10 +207,18 @@ select
     tracking_number,
     unnest(list_filter([
         case when bool_or(is_copy) then 'repeated_scan' end,
-        case when bool_or(received_at > happened_at + interval 4 hours and not is_copy) then 'late_scan' end,
-        case when bool_or(carrier = 'DPD' or chance('no zone', scan_key, 0.12)) then 'stamp_without_zone' end,
+        case
+            when bool_or(received_at > happened_at + interval 4 hours and not is_copy)
+                then 'late_scan'
+        end,
+        case
+            when bool_or(carrier = 'DPD' or chance('no zone', scan_key, 0.12))
+                then 'stamp_without_zone'
+        end,
         case when bool_or(kind = 'failed') then 'failed_attempt' end,
-        case when bool_or(kind = 'delivered' and fate = 'collected') then 'collected_after_failure' end,
+        case
+            when bool_or(kind = 'delivered' and fate = 'collected') then 'collected_after_failure'
+        end,
         case when bool_or(kind = 'delivered again') then 'second_delivery_scan' end,
     ], lambda defect: defect is not null)),
 from scan

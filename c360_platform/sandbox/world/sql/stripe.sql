@@ -1,5 +1,5 @@
--- Stripe behind the web shop: one successful charge per card payment, its refunds, failed attempts, and guests whose
--- charges belong to no Stripe customer.
+-- Stripe behind the web shop: one successful charge per card payment, its refunds, failed attempts,
+-- and guests whose charges belong to no Stripe customer.
 
 create schema if not exists stripe;
 
@@ -16,7 +16,8 @@ select
     webshop_order.written_email,
     webshop_order.is_test,
     webshop_order.user_id,
-    webshop_order.user_id is not null and chance('stripe customer', webshop_order.person_id, 0.8) as is_known,
+    webshop_order.user_id is not null and chance('stripe customer', webshop_order.person_id, 0.8)
+        as is_known,
 from webshop_payment
 inner join webshop_order using (order_key)
 where webshop_payment.payment_method = 'credit_card' and webshop_payment.step = 1;
@@ -36,7 +37,8 @@ select
     person.*,
     stripe_id('cus_', 'customer', person.person_id) as stripe_customer_id,
     min(stripe_card_payment.paid_at) as created_at,
-    written_email(coalesce(person.second_email, person.email), 'stripe', person.person_id) as written_email,
+    written_email(coalesce(person.second_email, person.email), 'stripe', person.person_id)
+        as written_email,
     chance('stripe deleted', person.person_id, 0.01) as is_deleted,
 from stripe_card_payment
 inner join person using (person_id)
@@ -79,11 +81,18 @@ attempts as (
 )
 
 select
-    stripe_id('ch_', case when attempts.is_paid then 'charge' else 'declined' end, attempts.order_key) as id,
-    case when attempts.is_known then stripe_id('cus_', 'customer', attempts.person_id) end as customer_id,
+    stripe_id(
+        'ch_', case when attempts.is_paid then 'charge' else 'declined' end, attempts.order_key
+    ) as id,
+    case
+        when attempts.is_known then stripe_id('cus_', 'customer', attempts.person_id)
+    end as customer_id,
     stripe_id('pi_', 'intent', attempts.order_key) as payment_intent_id,
     attempts.cents::bigint as amount,
-    case when attempts.is_paid then coalesce(refunded.cents, 0) else 0 end::bigint as amount_refunded,
+    case
+        when attempts.is_paid then coalesce(refunded.cents, 0)
+        else 0
+    end::bigint as amount_refunded,
     'eur' as currency,
     case when attempts.is_paid then 'succeeded' else 'failed' end as status,
     attempts.is_paid as paid,
@@ -106,7 +115,7 @@ select
     refunded_at as created,
 from stripe_refund;
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 insert into world.records
 select 'stripe', 'customer', stripe_customer_id, person_id from stripe_customer
@@ -122,7 +131,9 @@ select 'stripe', 'charge', stripe_id('ch_', 'charge', order_key), 'guest_checkou
 from stripe_card_payment
 where not is_known
 union all
-select 'stripe', 'charge', stripe_id('ch_', 'charge', order_key), 'test' from stripe_card_payment where is_test
+select 'stripe', 'charge', stripe_id('ch_', 'charge', order_key), 'test'
+from stripe_card_payment
+where is_test
 union all
 select 'stripe', 'charge', stripe_id('ch_', 'declined', order_key), 'failed'
 from stripe_card_payment

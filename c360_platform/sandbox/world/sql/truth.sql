@@ -1,4 +1,5 @@
--- The rest of the truth, when every source is written: people, and sums to compare a whole build with.
+-- The rest of the truth, when every source is written: people, and sums to compare a whole build
+-- with.
 
 create table world.people as
 select

@@ -1,5 +1,5 @@
--- The truth that the channels' files fill while they write: who is who, what is broken on purpose, and what every
--- order is worth under the definitions of the conformed layer.
+-- The truth that the channels' files fill while they write: who is who, what is broken on purpose,
+-- and what every order is worth under the definitions of the conformed layer.
 
 create schema if not exists world;
 
@@ -10,7 +10,8 @@ create table world.parameters (
     version integer not null,
 );
 
--- table_name 'buyer' of amazon is a relay alias, 'device' of ga4 a user_pseudo_id: no row of their own.
+-- table_name 'buyer' of amazon is a relay alias, 'device' of ga4 a user_pseudo_id: no row of their
+-- own.
 create table world.records (
     source varchar not null,
     table_name varchar not null,

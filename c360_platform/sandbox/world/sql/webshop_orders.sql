@@ -1,74 +1,5 @@
--- The shop's own web shop: accounts, orders, items and payments in cents. An order is worth the sum of its payments;
--- coupons and gift cards pay part of an order, refunds are negative payments.
-
-create schema if not exists webshop;
-
-create temp table webshop_customer as
-with first_orders as (
-    select
-        person_id,
-        min(ordered_at) as first_ordered_at,
-    from cart
-    where channel = 'webshop'
-    group by person_id
-),
-
-members as (
-    select
-        person.*,
-        coalesce(
-            first_orders.first_ordered_at - to_minutes(whole('webshop sign up', person.person_id, 2, 4000)),
-            moment(
-                cast(world_end() as date) - person.since_days::integer, 'webshop sign up', person.person_id
-            )
-        ) as created_at,
-        coalesce(person.second_email, person.email) as true_email,
-    from person
-    left join first_orders using (person_id)
-    where case
-        when first_orders.person_id is not null then chance('webshop account', person.person_id, 0.82)
-        else not person.is_buyer and chance('webshop account', person.person_id, 0.09)
-    end
-)
-
-select
-    row_number() over (order by created_at, person_id)::varchar as customer_id,
-    *,
-    written_email(true_email, 'webshop', person_id) as written_email,
-    written_first_name(first_name, 'webshop', person_id) as written_first_name,
-    written_last_name(last_name, 'webshop', person_id) as written_last_name,
-    case
-        when chance('webshop asks phone', person_id, 0.5)
-            then written_phone(phone, country_code, 'webshop', person_id)
-    end as written_phone,
-    chance('webshop closed', person_id, 0.008) as is_deleted,
-from members;
-
-create table webshop.customers as
-select
-    customer_id as id,
-    written_first_name as first_name,
-    written_last_name as last_name,
-    written_email as email,
-    written_phone as phone,
-    country_code,
-    language,
-    postal_code as zip,
-    city,
-    uniform('newsletter', person_id) < 0.45 as accepts_marketing,
-    case when chance('webshop birthday', person_id, 0.5) then birth_date end as birth_date,
-    created_at,
-    greatest(
-        created_at,
-        least(
-            created_at + hours('webshop edit', person_id, 0, 3000),
-            world_end() - to_minutes(whole('webshop edit', person_id, 1, 4000))
-        )
-    ) as updated_at,
-    is_deleted,
-from webshop_customer;
-
--- Orders -------------------------------------------------------------------------------------------------------
+-- Orders of the shop's own web shop, items and payments in cents. An order is worth the sum of its
+-- payments; coupons and gift cards pay part of an order, refunds are negative payments.
 
 create temp table webshop_order as
 with basis as (
@@ -77,16 +8,21 @@ with basis as (
         (cart.channel_no + 500)::varchar as order_id,
         'W' || (cart.channel_no + 10000) as reference,
         parcel.delivered_at,
-        case when webshop_customer.customer_id is not null and not chance('webshop guest', cart.order_key, 0.05)
-            then webshop_customer.customer_id end as user_id,
+        case
+            when not chance('webshop guest', cart.order_key, 0.05) then webshop_customer.customer_id
+        end as user_id,
         coalesce(webshop_customer.is_deleted, false) and user_id is not null as is_customer_deleted,
         coalesce(
             person.second_email,
             email_at(person.email, person.former_email, person.email_changed_at, cart.ordered_at)
         ) as true_email,
         pick(
-            ['credit_card', 'credit_card', 'credit_card', 'paypal', 'paypal', 'klarna', 'bank_transfer'],
-            'webshop payment', cart.order_key
+            [
+                'credit_card', 'credit_card', 'credit_card', 'paypal', 'paypal', 'klarna',
+                'bank_transfer',
+            ],
+            'webshop payment',
+            cart.order_key
         ) as payment_method,
         uniform('webshop return', cart.order_key) as return_draw,
     from cart
@@ -107,7 +43,8 @@ returned as (
         return_asked_at + hours('webshop refund', order_key, 60, 300) as return_done_at,
         -- Bank transfers arrive days later.
         case
-            when payment_method = 'bank_transfer' then ordered_at + hours('transfer', order_key, 10, 90)
+            when payment_method = 'bank_transfer'
+                then ordered_at + hours('transfer', order_key, 10, 90)
             else ordered_at + interval 5 seconds
         end as paid_at,
     from basis
@@ -128,14 +65,21 @@ select
         when uniform('voucher', order_key) < 0.08 then least(1000, total_cents // 2)
         else 0
     end as voucher_cents,
-    case when chance('voucher kind', order_key, 0.5) then 'coupon' else 'gift_card' end as voucher_method,
+    case
+        when chance('voucher kind', order_key, 0.5) then 'coupon'
+        else 'gift_card'
+    end as voucher_method,
     written_email(true_email, 'webshop order', order_key) as written_email,
 from returned;
 
 create temp table webshop_payment as
 with vouchers as (
     select
-        order_key, 0 as step, voucher_method as payment_method, voucher_cents as cents, ordered_at as paid_at,
+        order_key,
+        0 as step,
+        voucher_method as payment_method,
+        voucher_cents as cents,
+        ordered_at as paid_at,
     from webshop_order
     where voucher_cents > 0
 ),
@@ -143,7 +87,8 @@ with vouchers as (
 payments as (
     select order_key, 1, payment_method, total_cents - voucher_cents, paid_at,
     from webshop_order
-    where paid_at < world_end() and not (is_cancelled and chance('cancelled unpaid', order_key, 0.5))
+    where paid_at < world_end()
+        and not (is_cancelled and chance('cancelled unpaid', order_key, 0.5))
 ),
 
 -- Half of the returns pay back all but the shipping; one in ten returns is never paid back.
@@ -160,7 +105,8 @@ refunds as (
             end
         ),
         case
-            when webshop_order.is_cancelled then greatest(webshop_order.cancelled_at, payments.paid_at)
+            when webshop_order.is_cancelled
+                then greatest(webshop_order.cancelled_at, payments.paid_at)
             else webshop_order.return_done_at
         end as refunded_at,
     from webshop_order
@@ -168,7 +114,10 @@ refunds as (
     where refunded_at < world_end()
         and (
             webshop_order.is_cancelled
-            or (webshop_order.status = 'returned' and not chance('not refunded', webshop_order.order_key, 0.1))
+            or (
+                webshop_order.status = 'returned'
+                and not chance('not refunded', webshop_order.order_key, 0.1)
+            )
         )
 ),
 
@@ -176,7 +125,8 @@ goodwills as (
     select order_key, 3, payment_method, -least(500, total_cents - voucher_cents),
         delivered_at + hours('webshop goodwill', order_key, 10, 300) as refunded_at,
     from webshop_order
-    where status = 'completed' and chance('webshop goodwill', order_key, 0.02) and refunded_at < world_end()
+    where status = 'completed' and chance('webshop goodwill', order_key, 0.02)
+        and refunded_at < world_end()
 ),
 
 unioned as (
@@ -212,7 +162,9 @@ select
         webshop_order.cancelled_at,
         webshop_order.shipped_at,
         case when webshop_order.delivered_at < world_end() then webshop_order.delivered_at end,
-        case when webshop_order.return_asked_at < world_end() then webshop_order.return_asked_at end,
+        case
+            when webshop_order.return_asked_at < world_end() then webshop_order.return_asked_at
+        end,
         case when webshop_order.return_done_at < world_end() then webshop_order.return_done_at end,
         payments.last_paid_at
     ) as updated_at,
@@ -244,7 +196,7 @@ select
 from webshop_payment
 inner join webshop_order using (order_key);
 
--- Truth --------------------------------------------------------------------------------------------------------
+-- Truth -------------------------------------------------------------------------------------------
 
 create temp table webshop_value as
 select
@@ -275,21 +227,8 @@ left join webshop_value using (order_key)
 where not webshop_order.is_test;
 
 insert into world.records
-select 'webshop', 'customers', customer_id, person_id from webshop_customer
-union all
-select 'webshop', 'orders', order_id, person_id from webshop_order;
-
-insert into world.defects
-select 'webshop', 'customers', customer_id, unnest(list_filter([
-    case when written_email <> true_email then 'email_spelling' end,
-    case when second_email is not null then 'second_mailbox' end,
-    case when written_first_name <> first_name or written_last_name <> last_name then 'name_variant' end,
-    case when is_placeholder_phone(written_phone) then 'placeholder_phone'
-        when is_in_household and written_phone is not null then 'shared_phone' end,
-    case when is_at_firm then 'role_mailbox' end,
-    case when is_deleted then 'deleted' end,
-], lambda defect: defect is not null))
-from webshop_customer;
+select 'webshop', 'orders', order_id, person_id
+from webshop_order;
 
 insert into world.defects
 select 'webshop', 'orders', webshop_order.order_id, unnest(list_filter([
@@ -297,7 +236,10 @@ select 'webshop', 'orders', webshop_order.order_id, unnest(list_filter([
     case when webshop_order.is_cancelled then 'cancelled' end,
     case when webshop_order.user_id is null then 'guest_checkout' end,
     case when webshop_order.written_email <> webshop_order.true_email then 'email_spelling' end,
-    case when webshop_value.refunded_cents > 0 and not webshop_order.is_cancelled then 'refunded_later' end,
+    case
+        when webshop_value.refunded_cents > 0 and not webshop_order.is_cancelled
+            then 'refunded_later'
+    end,
     case when webshop_value.order_key is null then 'unpaid' end,
     case when webshop_order.is_customer_deleted then 'customer_deleted' end,
 ], lambda defect: defect is not null))
