@@ -167,7 +167,8 @@ class _Sync:
         token = uuid4().hex[:12]
         batches: list[Batch] = []
         singles = 0
-        for number, piece in enumerate(slices(ledger.sizes())):
+        pieces = (piece for lane in ledger.lanes() for piece in slices(lane, ledger.sizes(lane)))
+        for number, piece in enumerate(pieces):
             if piece.lane == "single":
                 singles += piece.rows
                 if singles > Singles.MOST_ROWS:

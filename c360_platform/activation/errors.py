@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_EMAIL = re.compile(r"""[^\s"'<>(),;:=/\[\]]+@[^\s"'<>(),;:/\[\]]+""")
+_EMAIL = re.compile(r"""[^\s"<>(),;:=/\[\]]+@[^\s"'<>(),;:/\[\]]+""")
 _PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/-]{6,}\d(?![\w-])")
 _LONGEST_TEXT = 300
 

@@ -26,7 +26,7 @@ from c360_platform.activation.ledger_tables import (
     SCHEMA,
     Batch,
     Rejection,
-    batch_table,
+    batch_row,
     definitions,
     rejection_table,
     within,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from c360_platform.warehouse import Statement, Warehouse
+
+
+_ROWS_PER_INSERT = 200  # a statement may have 10,000 parameters on BigQuery
 
 
 class Ledger:
@@ -112,11 +115,18 @@ class Ledger:
         rows = self.warehouse.table(f"select distinct target from {self.state} where sync = ?", [self.sync])
         return set(rows["target"].to_pylist())
 
-    def sizes(self) -> pa.Table:
-        """Lane, position and bytes of every planned row that travels and is in no batch yet, in order."""
+    def lanes(self) -> list[str]:
+        """The lanes in which planned rows travel that are in no batch yet."""
+        rows = self.warehouse.table(
+            f"select distinct lane from {self.plan} where lane is not null and not ({self.open_rows()})"
+        )
+        return sorted(rows["lane"].to_pylist())
+
+    def sizes(self, lane: str) -> pa.Table:
+        """Position and bytes of every planned row of a lane that is in no batch yet, in order."""
         return self.warehouse.table(
-            f"select lane, position, bytes from {self.plan} "
-            f"where lane is not null and not ({self.open_rows()}) order by position"
+            f"select position, bytes from {self.plan} "
+            f"where lane = '{lane}' and not ({self.open_rows()}) order by position"
         )
 
     def rows(self, batch: Batch, columns: Sequence[str]) -> pa.Table:
@@ -171,7 +181,19 @@ class Ledger:
         """Record batches before the first of them is sent."""
         if not batches:
             return
-        self.warehouse.append(self.batches, batch_table(batches, sync=self.sync, run_id=run_id, at=at))
+        rows = [batch_row(batch, sync=self.sync, run_id=run_id, at=at) for batch in batches]
+        columns = list(rows[0])
+        row = f"({', '.join('?' * len(columns))})"
+        self.warehouse.transaction(
+            [
+                (
+                    f"insert into {self.batches} ({', '.join(columns)}) "
+                    f"values {', '.join([row] * len(some))}",
+                    [value for values in some for value in values.values()],
+                )
+                for some in (rows[at : at + _ROWS_PER_INSERT] for at in range(0, len(rows), _ROWS_PER_INSERT))
+            ]
+        )
         self._open += batches
 
     def split(self, batch: Batch, parts: Sequence[Batch], run_id: str, at: datetime) -> None:

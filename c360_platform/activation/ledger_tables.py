@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.dialects import Dialect
+from c360_platform.warehouse import Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,27 +165,24 @@ def within(batches: Sequence[Batch]) -> str:
     return "(" + " or ".join(conditions) + ")" if conditions else "(1 = 0)"
 
 
-def batch_table(batches: Sequence[Batch], *, sync: str, run_id: str, at: datetime) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "batch_id": [batch.batch_id for batch in batches],
-            "run_id": [run_id] * len(batches),
-            "sync": [sync] * len(batches),
-            "lane": [batch.lane for batch in batches],
-            "status": [batch.status for batch in batches],
-            "first_position": [batch.first for batch in batches],
-            "last_position": [batch.last for batch in batches],
-            "row_count": [batch.rows for batch in batches],
-            "byte_count": [batch.bytes for batch in batches],
-            "target": [batch.target for batch in batches],
-            "is_backfill": [batch.is_backfill for batch in batches],
-            "job_id": [batch.job_id for batch in batches],
-            "sends": [batch.sends for batch in batches],
-            "planned_at": _moments(at, len(batches)),
-        }
-    )
+def batch_row(batch: Batch, *, sync: str, run_id: str, at: datetime) -> dict[str, Value]:
+    """A batch as a row of its table, by column."""
+    return {
+        "batch_id": batch.batch_id,
+        "run_id": run_id,
+        "sync": sync,
+        "lane": batch.lane,
+        "status": batch.status,
+        "first_position": batch.first,
+        "last_position": batch.last,
+        "row_count": batch.rows,
+        "byte_count": batch.bytes,
+        "target": batch.target,
+        "is_backfill": batch.is_backfill,
+        "job_id": batch.job_id,
+        "sends": batch.sends,
+        "planned_at": at,
+    }
 
 
 def rejection_table(
@@ -206,12 +204,6 @@ def rejection_table(
             "run_id": [run_id] * rows,
             "batch_id": [batch.batch_id] * rows,
             "job_id": [batch.job_id] * rows,
-            "rejected_at": _moments(at, rows),
+            "rejected_at": pa.array([at] * rows, pa.timestamp("us", tz="UTC")),
         }
     )
-
-
-def _moments(at: datetime, count: int) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array([at] * count, pa.timestamp("us", tz="UTC"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,16 @@ def _read(project_dir: Path | None, path: str) -> str:
         return ""
 
 
-def _block_node(text: str, model: str) -> yaml.MappingNode | None:
+@lru_cache(maxsize=8)  # models share files
+def _compose(text: str) -> yaml.Node | None:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return None
-    models = _value(root, "models")
+
+
+def _block_node(text: str, model: str) -> yaml.MappingNode | None:
+    models = _value(_compose(text), "models")
     for entry in models.value if isinstance(models, yaml.SequenceNode) else []:
         name = _value(entry, "name")
         if isinstance(name, yaml.ScalarNode) and name.value == model:

@@ -1,0 +1,248 @@
+"""Rows of a model as Klaviyo gets them: the SQL that DuckDB runs must write valid, exact, bounded JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from c360_platform.activation.dialects import BigQueryDialect, Dialect
+from c360_platform.activation.expressions import row_expressions
+from c360_platform.activation.payloads import LANES, event_body, import_body, single_body, slices
+from c360_platform.activation.spec import SyncSpec
+
+TYPES = {
+    "email": "VARCHAR",
+    "first_name": "VARCHAR",
+    "phone": "VARCHAR",
+    "city": "VARCHAR",
+    "words": "VARCHAR",
+    "whole": "BIGINT",
+    "money": "DECIMAL(18,2)",
+    "ratio": "DOUBLE",
+    "flag": "BOOLEAN",
+    "seen_at": "TIMESTAMP WITH TIME ZONE",
+    "born_on": "DATE",
+    "tags": "VARCHAR[]",
+}
+SPEC = SyncSpec(
+    name="profiles",
+    model="klaviyo_profiles",
+    unique_id="model.c360.klaviyo_profiles",
+    schema="marts",
+    table="klaviyo_profiles",
+    object="profiles",
+    key="email",
+    fields={"first_name": "first_name", "phone": "phone_number", "city": "location.city"},
+    properties={
+        "words": 'Words "quoted"',
+        "whole": "Whole",
+        "money": "Money",
+        "ratio": "Ratio",
+        "flag": "Flag",
+        "seen_at": "Seen At",
+        "born_on": "Born On",
+        "tags": "Tags",
+    },
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+ROWS = st.fixed_dictionaries(
+    {
+        "email": st.just("ann@shop.example"),
+        "first_name": st.none() | TEXT,
+        "phone": st.sampled_from([None, "", "+4917012345678", "0170 1234"]),
+        "city": st.none() | TEXT,
+        "words": st.none() | TEXT,
+        "whole": st.none() | st.integers(-(2**53) + 1, 2**53 - 1),
+        "money": st.none() | st.decimals(-(10**15), 10**15, places=2),
+        "ratio": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        "flag": st.none() | st.booleans(),
+        "seen_at": st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        "born_on": st.none() | st.dates(date(1, 1, 1), date(9999, 12, 31)),
+        "tags": st.none() | st.lists(TEXT, max_size=3),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        columns = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
+        connection.execute(f"create table model ({columns})")
+        yield connection
+
+
+def rendered(database: duckdb.DuckDBPyConnection, **values: Any) -> dict[str, Any]:
+    """What the plan would say about one row with these values."""
+    database.execute("delete from model")
+    names = ", ".join(values)
+    database.execute(
+        f"insert into model ({names}) values ({', '.join('?' * len(values))})", list(values.values())
+    )
+    row = row_expressions(SPEC, TYPES, Dialect())
+    words = " ".join(f"when {condition} then {Dialect().literal(text)}" for condition, text in row.problems)
+    cursor = database.execute(
+        f"select case {words} end as problem, {row.payload_hash} as hash, {row.filled} as filled, "
+        f"{row.payload} as payload from (select {', '.join(row.columns)}, false as is_repeated, "
+        "timestamptz '2027-01-01' as latest_time from model)"
+    )
+    names = [column[0] for column in cursor.description or ()]
+    return dict(zip(names, cursor.fetchone() or (), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=ROWS)
+def test_any_row_becomes_json_with_exactly_its_values(
+    database: duckdb.DuckDBPyConnection, row: dict[str, Any]
+) -> None:
+    found = rendered(database, **row)
+    assert found["problem"] is None
+    profile = orjson.loads(found["payload"])
+    attributes, properties = profile["attributes"], profile["attributes"]["properties"]
+
+    assert attributes.get("first_name") == ((row["first_name"] or "").strip(" ") or None)
+    assert attributes.get("phone_number") == (row["phone"] if row["phone"] == "+4917012345678" else None)
+    assert attributes.get("location", {}).get("city") == ((row["city"] or "").strip(" ") or None)
+    expected = {
+        'Words "quoted"': row["words"],
+        "Whole": row["whole"],
+        "Money": None if row["money"] is None else float(row["money"]),
+        "Ratio": row["ratio"],
+        "Flag": row["flag"],
+        "Seen At": None if row["seen_at"] is None else row["seen_at"].replace(microsecond=0).isoformat(),
+        "Born On": None if row["born_on"] is None else row["born_on"].isoformat(),
+        "Tags": row["tags"],
+    }
+    assert properties == {name: value for name, value in expected.items() if value is not None}
+    unset = profile.get("meta", {}).get("patch_properties", {}).get("unset", [])
+    assert set(unset) == {name for name, value in expected.items() if value is None}
+    assert orjson.loads(import_body([found["payload"]], 'a"b'))["data"]["attributes"]["profiles"]["data"] == [
+        profile
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=ROWS, other=ROWS)
+def test_hashes_differ_exactly_when_payloads_do(
+    database: duckdb.DuckDBPyConnection, row: dict[str, Any], other: dict[str, Any]
+) -> None:
+    one, two = rendered(database, **row), rendered(database, **other)
+    seconds = {"seen_at": None}  # a payload has whole seconds, the hash may see more
+    if {**row, **seconds} == {**other, **seconds}:
+        return
+    assert (one["hash"] == two["hash"]) == (one["payload"] == two["payload"])
+
+
+def test_a_hash_stays_what_it_is_between_versions(database: duckdb.DuckDBPyConnection) -> None:
+    """A change here resends every profile of every user: raise `FORMAT` when it is meant."""
+    found = rendered(
+        database,
+        email="ann@shop.example",
+        first_name="Änn",
+        whole=3,
+        money=Decimal("12.30"),
+        ratio=0.1,
+        flag=True,
+        seen_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        born_on=date(1990, 5, 6),
+        tags=["a", "b"],
+    )
+    assert found["hash"] == "f34251dcf146740d7265fcce8d3bdedd"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("email", None, "empty"),
+        ("email", "  ", "empty"),
+        ("email", "ann@shop", "malformed"),
+        ("email", "ann@shop.example, bob@shop.example", "malformed"),
+        ("email", "a" * 250 + "@x.example", "longer than 254"),
+        ("email", "x1y2@marketplace.amazon.de", "relay"),
+        ("email", "x1y2@members.marketplace.amazon.co.uk", "relay"),
+        ("ratio", math.nan, "column ratio is not a finite number"),
+        ("ratio", math.inf, "column ratio is not a finite number"),
+        ("whole", 2**60, "column whole is beyond 2^53"),
+        ("seen_at", "infinity", "column seen_at is not between the years"),
+        ("born_on", "-infinity", "column born_on is not between the years"),
+    ],
+)
+def test_a_value_without_an_exact_form_is_a_problem(
+    database: duckdb.DuckDBPyConnection, column: str, value: Any, says: str
+) -> None:
+    found = rendered(database, **{"email": "ann@shop.example", column: value})
+
+    assert says in found["problem"]
+
+
+def test_a_cleared_field_is_an_explicit_null() -> None:
+    payload = '{"type":"profile","attributes":{"email":"ann@shop.example","properties":{"LTV":1}}}'
+    attributes = orjson.loads(single_body(payload, "|first_name||location.city|"))["data"]["attributes"]
+
+    assert attributes["first_name"] is None
+    assert attributes["location"] == {"city": None}
+    assert attributes["properties"] == {"LTV": 1}
+
+
+def test_events_of_one_person_share_an_entry_and_old_ones_are_marked() -> None:
+    rows = [
+        ("a@x.example", '{"time":"1"}', True),
+        ("a@x.example", '{"time":"2"}', False),
+        ("b@x.example", "{}", False),
+    ]
+    entries = orjson.loads(event_body(rows))["data"]["attributes"]["events-bulk-create"]["data"]
+
+    assert [len(entry["attributes"]["events"]["data"]) for entry in entries] == [2, 1]
+    assert [event["attributes"] for event in entries[0]["attributes"]["events"]["data"]] == [
+        {"backfill": True, "time": "1"},
+        {"time": "2"},
+    ]
+
+
+@settings(deadline=None)
+@given(
+    lane=st.sampled_from(sorted(LANES)),
+    sizes=st.lists(st.integers(0, 100_000) | st.integers(0, 6_000_000), max_size=200),
+    copies=st.sampled_from([1, 60]),
+)
+def test_batches_hold_every_row_once_within_the_limits(lane: str, sizes: list[int], copies: int) -> None:
+    sizes = sizes * copies
+    positions = range(7, 7 + 2 * len(sizes), 2)  # rows of other lanes stand between them
+    rows = pa.table({"position": pa.array(positions, pa.int64()), "bytes": pa.array(sizes, pa.int64())})
+    pieces = list(slices(lane, rows))
+
+    start = 0
+    for piece in pieces:
+        batch = sizes[start : start + piece.rows]
+        assert (piece.first, piece.last) == (positions[start], positions[start + piece.rows - 1])
+        assert piece.bytes == sum(batch)
+        assert piece.rows <= LANES[lane].max_rows
+        assert piece.bytes <= LANES[lane].max_bytes or piece.rows == 1
+        start += piece.rows
+    assert start == len(sizes)
+
+
+def test_bigquery_statements_are_written_in_its_own_words() -> None:
+    types = {
+        **dict.fromkeys(TYPES, "STRING"),
+        "seen_at": "TIMESTAMP",
+        "tags": "ARRAY<STRING>",
+        "ratio": "FLOAT64",
+    }
+    row = row_expressions(SPEC, types, BigQueryDialect())
+
+    assert "to_json_string" in row.payload
+    assert "array_to_string" in row.payload
+    assert "format_timestamp" in row.payload
+    assert row.payload_hash.startswith("to_hex(md5(")
+    assert any("is_nan" in condition for condition, _ in row.problems)
