@@ -1,0 +1,47 @@
+"""`c360 bench`: what the platform costs, as ratios to a floor measured in the same run.
+
+Belongs here: which ratios there are and how they are printed. Does not belong here: tests of speed; a ratio
+is shown, not asserted, because it depends on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from c360_platform.bench.processes import Ratio, machine
+
+__all__ = ["Ratio", "run_benchmarks"]
+
+DEFAULT_ROUNDS = 3
+
+
+def run_benchmarks(
+    *, customers: int, rounds: int = DEFAULT_ROUNDS, say: Callable[[str], None] | None = None
+) -> list[Ratio]:
+    """Measure every ratio in a directory of its own and say one line for each.
+
+    `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating.
+    """
+    from c360_platform.bench.build_ratio import build_ratio
+    from c360_platform.bench.definitions_ratio import definitions_ratio
+
+    say = say or _print
+    say(machine())
+    ratios = []
+    with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
+        for measure in (
+            lambda: definitions_ratio(Path(directory) / "definitions", rounds=rounds, say=say),
+            lambda: build_ratio(Path(directory) / "build", customers=customers, rounds=rounds, say=say),
+        ):
+            ratio = measure()
+            say(str(ratio))
+            ratios.append(ratio)
+    return ratios
+
+
+def _print(line: str) -> None:
+    from rich.console import Console
+
+    Console(highlight=False, soft_wrap=True).print(line, markup=False)
