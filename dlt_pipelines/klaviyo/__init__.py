@@ -49,9 +49,9 @@ RESOURCES = ("profiles", "events", "metrics", "lists", "list_members")
 
 @dlt.source(name=NAME)
 def klaviyo_source(
-    *,
     base_url: str = settings.BASE_URL,
     api_key: str = dlt.secrets.value,
+    *,
     start_date: datetime = settings.FIRST_MOMENT,
     clock: Any = None,
     profile_pages_per_package: int = settings.PROFILE_PAGES_PER_PACKAGE,

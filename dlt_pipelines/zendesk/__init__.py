@@ -68,10 +68,10 @@ RESOURCES = (
 
 @dlt.source(name=NAME)
 def zendesk_source(
-    *,
     base_url: str = dlt.config.value,
     email: str = dlt.config.value,
     api_token: str = dlt.secrets.value,
+    *,
     start_date: datetime = settings.FIRST_MOMENT,
     pages_per_package: int = settings.PAGES_PER_PACKAGE,
 ) -> Any:

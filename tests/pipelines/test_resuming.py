@@ -54,7 +54,7 @@ def test_an_orchestrators_runs_in_one_process_are_exact(zendesk: ZendeskAccount)
         pipeline = make_pipeline("zendesk", warehouse.path, warehouse.dlt_home)
         pipeline.drop()
         pipeline.run(
-            zendesk_source(base_url=zendesk.sandbox.url, email=EMAIL, api_token=TOKEN),
+            zendesk_source(zendesk.sandbox.url, EMAIL, TOKEN),
             loader_file_format="parquet",
         )
 
