@@ -73,6 +73,12 @@ def test_folders_and_files_are_known_by_the_names_loaders_give_them(
     assert (table.source, table.name) == expected
 
 
+def test_a_catalogue_of_discount_codes_is_not_taken_for_the_codes_of_orders(contract: RawContract) -> None:
+    shopify = contract.source("shopify")
+    assert shopify is not None
+    assert shopify.table("shopify_discount_code_data") is None
+
+
 TABLE = RawTable(
     source="shop",
     name="orders",
