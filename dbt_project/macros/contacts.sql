@@ -41,9 +41,9 @@
             and {{ email }} not like '{{ pattern }}'
             {%- endfor %}
             and {{ email }} not in (select value from {{ placeholders }} where match_on = 'email')
-            and substr({{ email }}, 1, strpos({{ email }}, '@') - 1)
+            and {{ text_before(email, '@') }}
                 not in (select value from {{ placeholders }} where match_on = 'local_part')
-            and substr({{ email }}, strpos({{ email }}, '@') + 1)
+            and {{ text_after(email, '@') }}
                 not in (select value from {{ placeholders }} where match_on = 'domain')
             then {{ email }}
     end

@@ -55,16 +55,21 @@
     end
 {%- endmacro %}
 
-{#- What brought an order, of a landing page's utm parameters; without them a referring site is a referral.
-    part: source, medium or campaign. -#}
+{#- What brought an order, of a landing page's utm parameters; without them a search engine's page is organic and
+    any other a referral. part: source, medium or campaign. -#}
 {% macro acquisition(part, landing_page, referring_site) -%}
+    {%- set search = '//(?:[^/]*[.])?(google|bing|duckduckgo|ecosia|yahoo|qwant)[.][a-z.]+(?:/|$)' -%}
     case
         when {{ landing_page }} like '%utm_%'
             then lower(replace(replace(
                 {{ x_regex_group(landing_page, 'utm_' ~ part ~ '=([^&#]*)') }}, '+', ' '), '%20', ' '))
         {%- if part == 'source' %}
-        else lower({{ x_regex_group(referring_site, '//(?:www[.])?([^/]+)') }})
+        else lower(coalesce(
+            {{ x_regex_group(referring_site, search) }},
+            {{ x_regex_group(referring_site, '//(?:www[.])?([^/]+)') }}
+        ))
         {%- elif part == 'medium' %}
+        when {{ x_regex_has(referring_site, search) }} then 'organic'
         when {{ referring_site }} like '%//%' then 'referral'
         {%- endif %}
     end

@@ -11,6 +11,20 @@
     nullif(split({{ text }}, '{{ separator }}')[safe_offset({{ n - 1 }})], '')
 {%- endmacro %}
 
+{#- Text before the first mark; anything when the mark is missing. -#}
+{% macro text_before(text, mark) %}{{ return(adapter.dispatch('text_before')(text, mark)) }}{% endmacro %}
+{% macro default__text_before(text, mark) -%}
+    substr({{ text }}, 1, strpos({{ text }}, '{{ mark }}') - 1)
+{%- endmacro %}
+{% macro bigquery__text_before(text, mark) %}split({{ text }}, '{{ mark }}')[safe_offset(0)]{% endmacro %}
+
+{#- Text after the first mark, where there is only one; anything when the mark is missing. -#}
+{% macro text_after(text, mark) %}{{ return(adapter.dispatch('text_after')(text, mark)) }}{% endmacro %}
+{% macro default__text_after(text, mark) -%}
+    substr({{ text }}, strpos({{ text }}, '{{ mark }}') + 1)
+{%- endmacro %}
+{% macro bigquery__text_after(text, mark) %}split({{ text }}, '{{ mark }}')[safe_offset(1)]{% endmacro %}
+
 {#- First group of a regular expression (RE2); null when it does not match. -#}
 {% macro x_regex_group(text, re) %}{{ return(adapter.dispatch('x_regex_group')(text, re)) }}{% endmacro %}
 {% macro default__x_regex_group(text, re) %}nullif(regexp_extract({{ text }}, '{{ re }}', 1), ''){% endmacro %}

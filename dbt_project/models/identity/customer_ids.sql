@@ -26,7 +26,7 @@ matched as (
         end as email
     from records
     left join role_mailboxes
-        on {{ x_split_part('records.email', '@', 1) }} = role_mailboxes.local_part
+        on {{ text_before('records.email', '@') }} = role_mailboxes.local_part
 
 ),
 

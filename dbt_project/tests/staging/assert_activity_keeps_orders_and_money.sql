@@ -14,7 +14,11 @@ activity as (
     from {{ ref('stg_customer_activity') }}
 )
 
-select *
+select
+    orders.orders as orders,
+    activity.orders as activity_orders,
+    orders.net_amount as net_amount,
+    activity.net_amount as activity_net_amount
 from orders
 cross join activity
 where orders.orders != activity.orders

@@ -15,7 +15,11 @@ conformed as (
     where channel = 'amazon'
 )
 
-select *
+select
+    raw_orders.orders as raw_orders,
+    conformed.orders as conformed_orders,
+    raw_orders.gross_amount as raw_gross_amount,
+    conformed.gross_amount as conformed_gross_amount
 from raw_orders
 cross join conformed
 where raw_orders.orders != conformed.orders

@@ -25,7 +25,13 @@ conformed as (
     where channel = 'shopify'
 )
 
-select *
+select
+    raw_orders.orders as raw_orders,
+    conformed.orders as conformed_orders,
+    raw_orders.gross_amount as raw_gross_amount,
+    conformed.gross_amount as conformed_gross_amount,
+    raw_refunds.refunded_amount as raw_refunded_amount,
+    conformed.refunded_amount as conformed_refunded_amount
 from raw_orders
 cross join raw_refunds
 cross join conformed

@@ -15,7 +15,9 @@ conformed as (
     where channel = 'webshop'
 )
 
-select *
+select
+    raw_payments.paid_amount as raw_paid_amount,
+    conformed.paid_amount as conformed_paid_amount
 from raw_payments
 cross join conformed
 where raw_payments.paid_amount != conformed.paid_amount

@@ -57,7 +57,6 @@ sequenced as (
     window customer_orders as (
         partition by customer_id
         order by ordered_at, order_key
-        rows between unbounded preceding and current row
     )
 
 ),
