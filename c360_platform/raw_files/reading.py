@@ -253,6 +253,8 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str, mapping: _Mappi
         f"select count(*), {distinct}{empty} from {relation}"
     ).fetchall()[0]
     if keys < rows:
-        notes.append(f"{rows - keys:,} rows repeat the {', '.join(table.key)} of another row")
-    notes += [f"{blank:,} rows have no {name}" for name, blank in zip(required, blanks, strict=True) if blank]
+        notes.append(f"rows that repeat the {', '.join(table.key)} of another: {rows - keys:,}")
+    notes += [
+        f"rows without {name}: {blank:,}" for name, blank in zip(required, blanks, strict=True) if blank
+    ]
     return rows, notes

@@ -90,7 +90,7 @@ def lenient_csv(connection: duckdb.DuckDBPyConnection, text: CsvText, label: str
     if not text.is_utf8:
         notes.append(f"not UTF-8, read as {text.encoding}")
     if short:
-        notes.append(f"{short:,} lines have fewer values than the header; the rest of them is null")
+        notes.append(f"lines with fewer values than the header, read as nulls: {short:,}")
     return TextCells(text.header, "text_cells", "text_cells", rows_are_lines=True, notes=tuple(notes))
 
 

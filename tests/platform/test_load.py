@@ -135,8 +135,8 @@ def test_tables_in_fivetrans_naming_land_where_the_platform_reads_them(shop: Sho
     assert events.extra == ("timestamp", "property_value")
     assert "event_properties" in events.missing
     assert events.notes == (
-        "1 lines have fewer values than the header; the rest of them is null",
-        "1 rows repeat the id of another row",
+        "lines with fewer values than the header, read as nulls: 1",
+        "rows that repeat the id of another: 1",
     )
 
 
@@ -206,7 +206,7 @@ CUSTOMERS = "Id ,First_Name,email\n1,Jörg,joerg@shop.example\n2,Zoë,\n"
         ("customers.csv.gz", gzip.compress(CUSTOMERS.encode()), None),
         ("customers.csv", CUSTOMERS.encode("cp1252"), "not UTF-8, read as cp1252"),
         ("customers.csv", CUSTOMERS.replace(",", "\t").encode("utf-16"), "not UTF-8, read as utf-16"),
-        ("customers.csv", CUSTOMERS.replace("2,Zoë,", "2,Zoë").encode(), "1 lines have fewer values"),
+        ("customers.csv", CUSTOMERS.replace("2,Zoë,", "2,Zoë").encode(), "lines with fewer values"),
         ("customers.csv", (CUSTOMERS + ",,\n\n").encode(), None),
         ("customers [1].csv", CUSTOMERS.encode(), "ignored"),
     ],
