@@ -142,6 +142,8 @@ class Transport:
             response = self._session.get(
                 self.base_url + path, params=params, timeout=_TIMEOUT_SECONDS, allow_redirects=False
             )
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            raise _Unreadable(f"{name} GET {path}: the answer was cut off again and again") from None
         except requests.Timeout:
             raise SourceUnreachable(f"{name} at {self.host} did not answer in time: try again") from None
         except requests.exceptions.SSLError:
@@ -190,7 +192,7 @@ class _Throttled(Exception):  # noqa: N818 - caught here, never seen outside
 
 
 class _Unreadable(Exception):  # noqa: N818
-    """A 200 that does not hold JSON: cut off, or a proxy's page."""
+    """An answer that was cut off, or a 200 that does not hold JSON, such as a proxy's page."""
 
 
 def retry_after(text: str | None) -> float | None:

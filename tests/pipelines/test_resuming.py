@@ -65,6 +65,17 @@ def test_an_orchestrators_runs_in_one_process_are_exact(zendesk: ZendeskAccount)
     ) == [("103",)]
 
 
+def test_dropping_the_schema_loads_everything_anew(zendesk: ZendeskAccount) -> None:
+    zendesk.tickets(range(1, 11))
+    zendesk.load("tickets", "ticket_metrics")
+    zendesk.warehouse.rows("drop schema zendesk cascade")
+
+    report = zendesk.load("tickets", "ticket_metrics")
+
+    assert report.rows == {"tickets": 10, "ticket_metrics": 10}
+    assert zendesk.warehouse.value("select count(*) from zendesk.tickets") == 10
+
+
 def test_a_plain_connection_of_the_same_process_may_stay_open(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 4))
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dlt
+import msgspec
 import pytest
 import yaml
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime import anon_tracker
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dlt_pipelines.klaviyo.decoding import EVENTS, LIST_MEMBERS, LISTS, METRICS, PROFILES
 from dlt_pipelines.pipeline import make_pipeline
-from dlt_pipelines.tables import Table
 from dlt_pipelines.zendesk.decoding import (
     CSAT_SURVEY_RESPONSES,
     ORGANIZATIONS,
@@ -24,6 +27,7 @@ from dlt_pipelines.zendesk.decoding import (
     TICKETS,
     USERS,
     Ticket,
+    TicketPage,
     User,
 )
 from tests.pipelines.accounts import KlaviyoAccount, Warehouse, ZendeskAccount
@@ -36,6 +40,11 @@ DUCKDB_TYPES = {
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
 }
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3),
+    max_leaves=8,
+)
 TABLES = {
     "zendesk": [TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS, CSAT_SURVEY_RESPONSES],
     "klaviyo": [PROFILES, EVENTS, METRICS, LISTS, LIST_MEMBERS],
@@ -95,16 +104,20 @@ def test_ids_become_text_and_times_utc() -> None:
         ]
     )
 
-    assert table.schema == USERS.schema
     assert table["id"].to_pylist() == ["7", "8", "9"]
     assert table["organization_id"].to_pylist() == [str(2**62), None, None]
     moment = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
     assert table["created_at"].to_pylist() == [None, moment, moment]
 
 
-@pytest.mark.parametrize("table", [table for tables in TABLES.values() for table in tables])
-def test_a_table_without_rows_is_typed(table: Table) -> None:
-    assert table.arrow([]).schema == table.schema
+@given(nested=JSON_VALUES, text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_nested_values_and_text_arrive_as_they_were_sent(nested: Any, text: str) -> None:
+    page = {"tickets": [{"id": 1, "custom_fields": nested, "subject": text}], "end_of_stream": True}
+
+    [row] = TICKETS.arrow(msgspec.json.decode(json.dumps(page), type=TicketPage).rows).to_pylist()
+
+    assert row["subject"] == text
+    assert (None if row["custom_fields"] is None else json.loads(row["custom_fields"])) == nested
 
 
 def test_dlt_reports_nothing_to_anybody(warehouse: Warehouse) -> None:

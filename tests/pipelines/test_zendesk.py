@@ -179,6 +179,14 @@ def test_a_survey_response_gives_its_ticket_rating_comment_and_times(zendesk: Ze
     ) == [("01JA", "99", "7", 2, "Slow", "01", "03")]
 
 
+def test_a_plan_without_surveys_leaves_their_table_empty(zendesk: ZendeskAccount) -> None:
+    zendesk.sandbox.traffic.add_fault(Fault(404, path="/api/v2/guide/survey_responses"))
+
+    zendesk.load("csat_survey_responses")
+
+    assert zendesk.warehouse.value("select count(*) from zendesk.csat_survey_responses") == 0
+
+
 def test_half_of_what_comes_from_one_export_is_refused(zendesk: ZendeskAccount) -> None:
     zendesk.tickets([1])
 

@@ -206,7 +206,8 @@ def _decode(cursor: str) -> tuple[int, Any]:
     try:
         time, _, rest = base64.b64decode(cursor, validate=True).decode().partition(".0||")
         identifier = rest.removesuffix("|")
-        is_number = identifier.lstrip("-").isdigit()
+        # Some ids are numbers and some text; text of digits that is no number keeps its leading zeros.
+        is_number = identifier.lstrip("-").isdigit() and str(int(identifier)) == identifier
         return int(time), int(identifier) if is_number else identifier
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise invalid_page("the cursor is not valid") from None
