@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -152,7 +152,7 @@ class BulkSender:
             if not named:
                 break
             self.run.reject(batch, [rejection_of(rows, index, problem) for index, problem in named.items()])
-            rows = rows.take([index for index in range(rows.num_rows) if index not in named])
+            rows = without(rows, named)
         return self._halve(batch, rows, refusal)
 
     def _named_rows(self, refusal: KlaviyoRefused, rows: pa.Table) -> dict[int, ApiProblem]:
@@ -198,6 +198,13 @@ class BulkSender:
         for batch, rejection in suspects:
             self.run.reject(batch, [rejection])
             self.run.confirm([batch])  # nothing is left in it
+
+
+def without(rows: pa.Table, indices: Container[int]) -> pa.Table:
+    """The rows that stand at none of the indices."""
+    import pyarrow as pa
+
+    return rows.filter(pa.array([index not in indices for index in range(rows.num_rows)], pa.bool_()))
 
 
 def rejection_of(rows: pa.Table, index: int, problem: ApiProblem) -> Rejection:

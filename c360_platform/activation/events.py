@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of, without
 from c360_platform.activation.errors import ApiProblem
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.payloads import event_body
@@ -81,9 +81,10 @@ class Events:
 
     def rows(self, batch: Batch) -> pa.Table:
         rows = self.run.ledger.rows(batch, (*ROW_COLUMNS, "recipient", "occurred_at"))
-        if self._only is None:
+        only = self._only
+        if only is None:
             return rows
-        return rows.take([index for index, key in enumerate(rows["key"].to_pylist()) if key in self._only])
+        return without(rows, {at for at, key in enumerate(rows["key"].to_pylist()) if key not in only})
 
     def post(self, batch: Batch, rows: pa.Table) -> str:
         first_news = self.run.now - timedelta(hours=self.run.spec.backfill_after_hours)

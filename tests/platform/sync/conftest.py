@@ -1,0 +1,17 @@
+"""A fresh shop and a fresh sandbox for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from c360_platform.sandbox.server import running_sandbox
+from tests.platform.sync.shop import Shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with running_sandbox(tmp_path / "sandbox.sqlite") as sandbox:
+        yield Shop.open(tmp_path, sandbox)
