@@ -558,14 +558,16 @@ def test_an_interrupted_or_refused_world_changes_nothing(tmp_path: Path) -> None
     with closing(duckdb.connect(str(world.warehouse))) as connection:
         connection.execute("create or replace table webshop.customers as select 1 as id")
         connection.execute("create view shopify.my_notes as select 1 as id")
+        connection.execute("create schema klaviyo; create table klaviyo.profiles as select 1 as id")
     before = world.digest(), (tmp_path / "world.json").read_text(encoding="utf-8")
-    with pytest.raises(WorldError, match=r"shopify\.my_notes, webshop\.customers"):
+    with pytest.raises(WorldError, match=r"klaviyo\.profiles, shopify\.my_notes, webshop\.customers"):
         World(tmp_path, customers=60)
     assert (world.digest(), (tmp_path / "world.json").read_text(encoding="utf-8")) == before
 
     with World(tmp_path, customers=60, replace=True).asked() as replaced:
         assert replaced.value("select count(*) from world.people") == 60
         assert replaced.value("select count(*) from duckdb_views() where view_name = 'my_notes'") == 0
+        assert replaced.tables("klaviyo") == []
 
 
 @pytest.mark.parametrize("customers", [0, 6_000_000])

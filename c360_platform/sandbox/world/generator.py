@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WORLD_VERSION: Final = 1
 RAW_SCHEMAS: Final = ("shopify", "amazon", "webshop", "stripe", "shipments", "ga4", "crm")
 TRUTH_SCHEMA: Final = "world"
+# What was read from the former sandbox, or remembers what was sent to it, is wrong about a new one.
+_FOLLOWING_SCHEMAS: Final = ("klaviyo", "klaviyo_staging", "zendesk", "zendesk_staging", "c360_sync")
+_ALL_SCHEMAS: Final = (*RAW_SCHEMAS, TRUTH_SCHEMA, *_FOLLOWING_SCHEMAS)
 LARGEST_WORLD: Final = 5_000_000
 
 _AREAS: Final = (
@@ -92,23 +95,22 @@ def make_world(
     Everything ends before `as_of` 00:00 UTC, e-mail events three hours earlier. `progress` hears the name of
     each step.
 
-    A world that is already there is replaced. `WorldError` when a raw schema holds tables, or the sandbox
-    holds records, that this generator did not make and `replace` is false; `WarehouseError` when the file is
-    locked or cannot be written; `StoreError` for the sandbox's file. In each case nothing is half written.
+    A world that nothing was done with yet is replaced. `WorldError` when raw schemas or the sandbox hold
+    something else - loaded tables, loads from the sandbox, pushes to it - and `replace` is false; with
+    `replace` all of that goes. `WarehouseError` when the file is locked or cannot be written, `StoreError`
+    for the sandbox's file. In each case nothing is half written.
     """
     if not 1 <= customers <= LARGEST_WORLD:
         raise WorldError(f"a world of {customers} customers cannot be made: give 1 to {LARGEST_WORLD:,}")
     warehouse = DuckDBWarehouse(Path(warehouse_path))
     warehouse.path.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(Path(sandbox_path))
-    try:
-        with warehouse.connection() as connection, _working_settings(connection):
+    with warehouse.connection() as connection, _working_settings(connection):
+        if not replace:
+            _refuse_foreign_tables(connection, warehouse.path)
+        with closing(Store(Path(sandbox_path))) as store:
             if not replace:
-                _refuse_foreign_tables(connection, warehouse.path)
                 _refuse_foreign_sandbox(store)
             summary = _make(connection, store, WorldSummary(customers, seed, as_of), progress or _silence)
-    finally:
-        store.close()
     _write_parameters(warehouse.path.parent / "world.json", summary)
     return summary
 
@@ -121,7 +123,7 @@ def _make(
     connection.execute("set variable seed = ?", [str(summary.seed)])
     connection.execute("set variable as_of = ?", [f"{summary.as_of} 00:00:00+00"])
     with _transaction(connection):
-        for schema in (*RAW_SCHEMAS, TRUTH_SCHEMA):
+        for schema in _ALL_SCHEMAS:
             connection.execute(f"drop schema if exists {schema} cascade")
         for area in _AREAS:
             progress(area.replace("_", " "))
@@ -165,12 +167,12 @@ def _refuse_foreign_tables(connection: duckdb.DuckDBPyConnection, path: Path) ->
         "union all "
         "select schema_name || '.' || view_name from duckdb_views() "
         "where database_name = current_database() and schema_name in (select unnest($schemas)) order by all",
-        {"schemas": [*RAW_SCHEMAS, TRUTH_SCHEMA], "mark": _MARK},
+        {"schemas": _ALL_SCHEMAS, "mark": _MARK},
     ).fetchall()
     if relations:
         names = ", ".join(name for (name,) in relations)
         raise WorldError(
-            f"{path} holds raw tables that were not made by `c360 world`: {names}; "
+            f"{path} holds tables that were not made by `c360 world`: {names}; "
             "make the world in another home, or allow them to be replaced"
         )
 
@@ -208,8 +210,9 @@ def _working_settings(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _parameters(summary: WorldSummary) -> dict[str, object]:
-    made = asdict(summary)
-    return {key: made[key] for key in ("customers", "seed")} | {
+    return {
+        "customers": summary.customers,
+        "seed": summary.seed,
         "as_of": summary.as_of.isoformat(),
         "version": WORLD_VERSION,
     }

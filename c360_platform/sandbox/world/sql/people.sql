@@ -55,7 +55,7 @@ select
     person_id % 300 in (7, 8) as is_at_firm,
     case when chance('gender', person_id, 0.58) then 'f' else 'm' end as gender,
     -- Three years of a growing shop: more people are new than old.
-    1 + floor(1094 * pow(uniform('since', person_id), 1.3))::bigint
+    1 + floor(1094 * pow(uniform('since', person_id), 1.6))::bigint
         as since_days,
 from (select unnest(range(1, getvariable('customers')::bigint + 1)) as person_id);
 

@@ -15,7 +15,15 @@ select 'amazon', order_key, amazon_order_id, amazon_order_id, person_id from ama
 create temp table scan as
 with steps as (
     select
-        parcel.*,
+        parcel_key,
+        order_key,
+        carrier,
+        tracking_number,
+        fate,
+        city,
+        promised_at,
+        promised_date,
+        attempt_at,
         unnest([
             {step: 0, kind: 'label', happened_at: label_at},
             {step: 1, kind: 'picked up', happened_at: handed_over_at},
@@ -63,7 +71,7 @@ happened as (
 ),
 
 -- Late rows overtake each other; repeated rows are exact copies that arrive again.
-arrivals as (
+arrivals as materialized (
     select
         *,
         happened_at + case
