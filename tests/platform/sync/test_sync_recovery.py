@@ -1,0 +1,103 @@
+"""kill -9 at the worst moments: the next run ends where an undisturbed one would have ended."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.platform.sync.killed_run import ROWS_IN_A_BATCH
+from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT, Shop, person
+from tests.platform.sync.test_sync_events import SEND, shipment
+
+PEOPLE = [person(number) for number in range(1, 26)]
+
+
+def kill(shop: Shop, spec: str, method: str, moment: str, call: int) -> None:
+    """Run a sync in a process of its own that dies there."""
+    arguments = [str(shop.warehouse.path), shop.sandbox.url, spec, method, moment, str(call)]
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.platform.sync.killed_run", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == -signal.SIGKILL, finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "moment", "call", "sent_twice"),
+    [
+        ("add_batches", "after", 1, 0),  # nothing was sent yet
+        ("accepted", "before", 2, ROWS_IN_A_BATCH),  # Klaviyo took the second batch, nobody wrote it down
+        ("accepted", "after", 2, 0),  # the job is on record: it is polled, not sent again
+        ("confirm", "before", 1, 0),  # all applied, nothing in the state
+        ("confirm", "after", 1, 0),  # the state is there, the run was never closed
+    ],
+)
+def test_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice(
+    shop: Shop, method: str, moment: str, call: int, sent_twice: int
+) -> None:
+    shop.profiles(PEOPLE)
+    kill(shop, "PROFILES", method, moment, call)
+
+    report = shop.run(PROFILES)
+
+    assert (report.pending, report.rejected) == (0, 0)
+    assert sum(shop.imported_rows()) == len(PEOPLE) + sent_twice
+    found = shop.klaviyo_profiles()
+    assert {email: entry["properties"]["Total Orders"] for email, entry in found.items()} == {
+        row["email"]: row["total_orders"] for row in PEOPLE
+    }
+    states = shop.ledger("select count(*) as n, count(distinct key) as keys from c360_sync.state")
+    assert states == [{"n": len(PEOPLE), "keys": len(PEOPLE)}]
+    statuses = shop.ledger("select distinct status from c360_sync.batches")
+    assert statuses == [{"status": "confirmed"}]
+    assert shop.ledger("select status from c360_sync.runs where run_id = 'killed'") == [
+        {"status": "abandoned"}
+    ]
+    shop.calls()
+    assert (shop.run(PROFILES).unchanged, shop.calls()) == (len(PEOPLE), {})
+
+
+def test_a_killed_run_is_finished_first_and_then_the_new_state_of_the_model_is_sent(shop: Shop) -> None:
+    shop.profiles(PEOPLE)
+    kill(shop, "PROFILES", "accepted", "before", 2)
+    changed = [person(number, note="new") for number in range(1, 26)]
+    shop.profiles(changed)
+
+    report = shop.run(PROFILES)
+
+    assert report.by_operation == {"create": 25, "update": 25}
+    assert all(entry["properties"]["Note"] == "new" for entry in shop.klaviyo_profiles().values())
+
+
+def test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends(shop: Shop) -> None:
+    shop.events([shipment(number) for number in range(1, 26)])
+    kill(shop, "EVENTS", "accepted", "before", 2)
+    assert len(shop.recorded_events()) == 2 * ROWS_IN_A_BATCH
+    shop.calls()
+
+    report = shop.run(EVENTS)
+
+    assert (report.confirmed, report.sent, shop.calls()[SEND]) == (25, 5, 1)
+    recorded = shop.recorded_events()
+    assert len(recorded) == 25
+    assert all(event["backfill"] for event in recorded)  # it is still the first load
+
+
+def test_members_that_a_killed_run_added_are_still_ours_to_remove(shop: Shop) -> None:
+    everybody = [f"person{number}@shop.example" for number in range(1, 26)]
+    shop.segment(everybody)
+    kill(shop, "SEGMENT", "accepted", "before", 2)
+    shop.run(SEGMENT)
+    assert shop.members(shop.list_id()) == set(everybody)
+
+    shop.segment(everybody[:20])
+    report = shop.run(SEGMENT)
+
+    assert report.by_operation == {"remove": 5}
+    assert shop.members(shop.list_id()) == set(everybody[:20])
