@@ -1,10 +1,10 @@
 """Runs whose process is gone: a machine that lost power, a `kill -9`, a closed laptop.
 
-Belongs here: finding them in one machine's Dagster instance and ending them, so that the next run starts. Does
-not belong here: what a run left half done; every step can be repeated.
+Belongs here: finding them in one machine's Dagster instance and ending them, so that the next run starts.
+Does not belong here: what a run left half done; every step can be repeated.
 
-Dagster keeps such a run "started", and with it the pool slot of the step it was in: without this, the next run
-would wait for that slot for ever.
+Dagster keeps such a run "started", and with it the pool slot of the step it was in: without this, the next
+run would wait for that slot for ever.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _push(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[WarehouseAccess],
         klaviyo: dg.ResourceParam[KlaviyoAccess],
-    ) -> dg.MaterializeResult[None]:
+    ) -> dg.MaterializeResult:
         from c360_platform.activation.engine import run_sync
 
         with one_line_failures(f"push {spec.name}"):

@@ -84,7 +84,7 @@ def _load(
     )
     def load(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseAccess]
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult]:
         with one_line_failures(f"load {name}"):
             loaded = _load_until_caught_up(
                 context, make_source, lambda: make_destination_pipeline(name, settings)

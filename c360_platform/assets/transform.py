@@ -93,8 +93,11 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
 
 
 def build_arguments(settings: Settings) -> list[str]:
-    """Arguments of `dbt` for a full build; the day is a variable so that any past day can be built again."""
-    arguments = ["build"]
+    """Arguments of `dbt` for a full build; the day is a variable so that any past day can be built again.
+
+    dbt's unit tests are left out: they test the code and not the data, and belong to the test suite.
+    """
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if settings.as_of is not None:
         arguments += ["--vars", json.dumps({"as_of": settings.as_of.isoformat()})]
     return arguments
