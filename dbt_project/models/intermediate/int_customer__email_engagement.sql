@@ -116,9 +116,9 @@ final as (
         recent_opened,
         recent_clicked,
         coalesce(is_suppressed, false) as is_email_suppressed,
-        coalesce(can_receive_email, false)
-        and not coalesce(is_unsubscribed, false)
-        and not coalesce(is_suppressed, false) as can_receive_email,
+        -- Klaviyo would also write to people who never answered; whoever did not agree is not asked.
+        coalesce(is_subscribed and not is_unsubscribed and not is_suppressed, false)
+        and coalesce(can_receive_email, false) as can_receive_email,
         last_email_received_at,
         last_email_opened_at,
         last_email_clicked_at
