@@ -205,6 +205,7 @@ def test_the_command_loads_and_fails_in_one_line(
     flags = ["--warehouse", str(zendesk.warehouse.path), "--pipelines-dir", str(zendesk.warehouse.dlt_home)]
     flags += ["--base-url", zendesk.sandbox.url]
 
+    monkeypatch.delenv("SOURCES__KLAVIYO__API_KEY", raising=False)
     assert klaviyo_main(flags) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: api_key missing: set SOURCES__KLAVIYO__API_KEY or [sources.klaviyo] in .dlt/secrets.toml"
