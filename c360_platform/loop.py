@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def run_job(settings: Settings, job: str, *, progress: Progress = lambda _: None
 
     outcome = RunOutcome(run_id=str(uuid4()), job=job)
     started = time.monotonic()
-    with home_instance(settings) as instance:
+    with home_instance(settings) as instance, _console_into(settings.home / "run.log"):
         instance.add_event_listener(outcome.run_id, _Listener(outcome, progress))
         result = (
             build(settings)
@@ -85,6 +85,13 @@ def run_job(settings: Settings, job: str, *, progress: Progress = lambda _: None
     outcome.success = result.success
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+@contextmanager
+def _console_into(log: Path) -> Iterator[None]:
+    """dbt's and dlt's own output, which only matters when something is wrong, goes into a file."""
+    with log.open("w") as file, redirect_stdout(file):
+        yield
 
 
 class _Listener:

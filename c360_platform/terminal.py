@@ -7,6 +7,7 @@ belong here: arguments (cli) and the work itself. No row of anybody's data is ev
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -28,7 +29,10 @@ LAYERS = ("staging", "identity", "intermediate", "marts")
 RAW_SOURCES = ("shopify", "amazon", "shipments", "webshop", "stripe", "ga4", "crm", "zendesk", "klaviyo")
 SYNC_COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending")
 
-console = Console(highlight=False, soft_wrap=True)
+# Bound to the stream of today: a run sends what dbt and dlt print to a file meanwhile.
+console = Console(
+    file=sys.stdout, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120
+)
 
 
 class LoopFailed(RuntimeError):  # noqa: N818  (reads as what happened)

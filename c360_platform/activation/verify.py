@@ -98,7 +98,8 @@ def _profiles(client: Any) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for resource in _pages(client.Profiles.get_profiles, page_size=100):
         attributes = resource["attributes"]
-        core = attributes | (attributes.get("location") or {})
+        location = attributes.get("location") or {}
+        core = attributes | {f"location.{name}": value for name, value in location.items()}
         found[attributes.get("email") or resource["id"]] = {
             **{CORE + name: value for name, value in core.items()},
             **attributes["properties"],
