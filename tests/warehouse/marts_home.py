@@ -1,16 +1,13 @@
 """A small shop whose marts tests build, push and build again.
 
-Belongs here: making the shop, running dbt on a file, keeping the file of each stage. Does not belong here:
-what must be true of the marts; the tests say that.
+Belongs here: filling the shop's systems, keeping the warehouse file of each stage, comparing stages. Does not
+belong here: what must be true of the marts; the tests say that.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +15,8 @@ from typing import Any
 
 import duckdb
 
-DBT_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+from tests.warehouse.dbt_home import DbtHome
+
 AS_OF = date(2026, 6, 30)
 # The morning of the day: after the world ends, within the day that the models describe.
 NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
@@ -36,9 +34,13 @@ SYNCED_MODELS = (
 
 @dataclass(frozen=True, slots=True)
 class MartsHome:
-    """One directory: the sandbox's state, dbt's target, and a warehouse file per stage."""
+    """One directory: the sandbox's state and a warehouse file per stage.
+
+    All stages are built at dbt's own path, because dbt parses the project anew for another one.
+    """
 
     directory: Path
+    dbt_directory: Path
 
     @property
     def sandbox_path(self) -> Path:
@@ -52,21 +54,21 @@ class MartsHome:
         """Begin a stage with a copy of another one's file."""
         return Path(shutil.copyfile(self.warehouse(after), self.warehouse(name)))
 
+    @property
+    def target(self) -> Path:
+        """Where dbt leaves the manifest."""
+        return self.dbt_directory / "target"
+
     def build(self, stage: str, *select: str, as_of: date = AS_OF) -> None:
-        """Build the models of a stage, all unless told, and with all of them the seeds."""
-        command = [
-            str(Path(sys.executable).parent / "dbt"), "--quiet", "build",
-            "--exclude-resource-types", "test", "unit_test", *(["seed"] if select else []),
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-            "--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs"),
-            "--vars", json.dumps({"as_of": as_of.isoformat()}),
-        ]  # fmt: skip
-        if select:
-            command += ["--select", *select]
-        environment = os.environ | {"C360_WAREHOUSE_PATH": str(self.warehouse(stage))}
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        """Build the seeds and models of a stage without their tests: all of them unless told which."""
+        home = DbtHome(self.dbt_directory / "warehouse.duckdb", self.target)
+        self.warehouse(stage).rename(home.warehouse)
+        done = home.dbt(
+            "build", "--quiet", "--exclude-resource-types", "test", "unit_test",
+            *(["--select", *select] if select else []),
+            variables={"as_of": as_of.isoformat()},
+        )  # fmt: skip
+        home.warehouse.rename(self.warehouse(stage))
         assert done.returncode == 0, done.stdout + done.stderr
 
     def query(self, stage: str, sql: str, **others: str) -> list[tuple[Any, ...]]:
@@ -123,7 +125,7 @@ def _push_profiles(home: MartsHome, warehouse: Path, url: str) -> None:
     from c360_platform.activation.transport import Klaviyo
     from c360_platform.warehouse.duckdb import DuckDBWarehouse
 
-    manifest = json.loads((home.directory / "target" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))
     [spec] = [spec for spec in load_specs(manifest) if spec.name == "profiles"]
     klaviyo = Klaviyo(api_key="pk_demo_marts", base_url=url)
     report = run_sync(spec, DuckDBWarehouse(warehouse), klaviyo, run_id="push", now=NOW)

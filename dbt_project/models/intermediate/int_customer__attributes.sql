@@ -26,8 +26,8 @@ acquisitions as (
 
 ),
 
--- The shop knows its customers best. Klaviyo comes last: what was pushed there must not come back as
--- truth, and when a profile was last touched there says nothing about a person.
+-- The shop knows its customers best. Klaviyo comes last: what was pushed there must not come back
+-- as truth, and when a profile was last touched there says nothing about a person.
 ranked_records as (
 
     select

@@ -68,7 +68,8 @@ final as (
         round({{ x_safe_divide('seconds_on_the_way', 'timed_shipments * 86400') }}, 2)
             as avg_delivery_time,
         round(
-            {{ x_safe_divide('delivered_shipments', 'delivered_shipments + returned_shipments') }}, 4
+            {{ x_safe_divide('delivered_shipments', 'delivered_shipments + returned_shipments') }},
+            4
         ) as delivery_success_rate,
         last_shipped_at,
         last_delivered_at,
