@@ -84,7 +84,7 @@
 {% macro raw_cast(column, data_type) %}
     {%- set name, type = column.quoted, column.type -%}
     {%- set wanted = data_type | lower -%}
-    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char')) -%}
+    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char')) and not type.endswith(']') -%}
     {%- set is_integer = type.endswith(('int', 'integer', 'int64')) and not type.endswith('hugeint') -%}
     {%- if wanted == 'json' -%}
         {{- return(name if is_text else raw_json_text(name, type)) -}}
@@ -97,7 +97,8 @@
     {%- elif wanted == 'numeric' -%}
         {{- return(money(name) if is_text else to_money_or_null(name)) -}}
     {%- elif wanted == 'timestamp' and is_integer -%}
-        {{- return(x_from_epoch_ms(name ~ ' * case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end')) -}}
+        {%- set epoch = 'cast(' ~ name ~ ' as ' ~ type_integer() ~ ')' -%}
+        {{- return(x_from_epoch_ms(epoch ~ ' * case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end')) -}}
     {%- elif is_text -%}
         {{- return(dbt.safe_cast('trim(' ~ name ~ ')', raw_type(wanted))) -}}
     {%- else -%}
