@@ -1,7 +1,7 @@
 """The few words in which DuckDB's and BigQuery's SQL differ, as far as the engine needs them.
 
-Belongs here: expressions, that is the JSON text of a column, its check, its canonical text for the hash,
-literals and type names. Does not belong here: statements (`plan`, `ledger`) and what Klaviyo expects.
+Belongs here: expressions, that is the JSON text of a column, its check, literals and type names. Does not
+belong here: statements (`plan`, `ledger`) and what Klaviyo expects.
 """
 
 from __future__ import annotations
@@ -109,10 +109,6 @@ class Dialect:
 
     def is_finite(self, expression: str) -> str:
         return f"isfinite({expression})"
-
-    def canonical(self, expression: str, kind: Kind) -> str:
-        """Text that is equal exactly when the value is, for the hash; null when the column is."""
-        return self.json(expression, kind) if kind in ("list", "json") else self.text(expression)
 
 
 PROBLEM_TEXT: dict[Kind, str] = {

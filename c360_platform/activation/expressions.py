@@ -1,4 +1,4 @@
-"""A mapped row as SQL expressions: its payload as JSON text, its hash, its filled fields, its problems.
+"""A mapped row as SQL expressions: its payload as JSON text, its filled fields, its problems.
 
 Belongs here: what Klaviyo's bodies look like for one row, written so that the warehouse builds them (a tenth
 of the work of building them in Python). Does not belong here: comparing rows (`plan`), bodies (`payloads`).
@@ -14,7 +14,6 @@ from c360_platform.activation.dialects import PROBLEM_TEXT, Dialect, Kind
 from c360_platform.activation.errors import SyncFailed
 from c360_platform.activation.spec import SyncSpec
 
-FORMAT = "1"  # part of every hash: raise it when payloads change their form, and every row is sent once more
 ROW_BYTES = 100_000  # a profile may have 100 KB, an event's text too
 
 EMAIL = "^[^@[:space:],;<>()]+@[^@[:space:],;<>()]+[.][^@[:space:],;<>().]+$"
@@ -37,7 +36,6 @@ class RowExpressions:
     columns: Sequence[str]
     key: str
     payload: str
-    payload_hash: str
     problems: Sequence[tuple[str, str]]
     filled: str = "''"
     cleared: str = "''"
@@ -77,7 +75,6 @@ class _Builder:
             columns=self._columns(),
             key=key,
             payload=self._profile_payload(key, fields),
-            payload_hash=self._hash([*sorted(fields.items()), *self._canonical_properties()]),
             problems=[*self._address_problems(key), *self._value_problems(self.spec.properties)],
             filled=self._marked(fields, "case when {text} is not null then {mark} end"),
             cleared=self._marked(
@@ -99,7 +96,6 @@ class _Builder:
             columns=self._columns(),
             key=event_id,
             payload=self._event_payload(event_id, metric, when, kind),
-            payload_hash=self._hash([("event", event_id)]),  # an event never changes at Klaviyo
             problems=[
                 *self._key_problems(event_id, "event id"),
                 *self._address_problems(recipient, unique=False),
@@ -177,19 +173,6 @@ class _Builder:
     def _sorted_properties(self) -> list[tuple[str, str]]:
         """By Klaviyo's name, so that moving a line in the YAML file does not change a payload."""
         return sorted(self.spec.properties.items(), key=lambda pair: pair[1])
-
-    def _canonical_properties(self) -> list[tuple[str, str]]:
-        return [
-            (f"properties.{name}", self.dialect.canonical(self.alias[column], self.kinds[column]))
-            for column, name in self._sorted_properties()
-        ]
-
-    def _hash(self, named: Sequence[tuple[str, str]]) -> str:
-        """Of names and values with separators between them: changes when the mapping or a value does."""
-        names = self.dialect.literal(json.dumps([FORMAT, *(name for name, _ in named)]))
-        parts = [names, *(f"coalesce({text}, chr(30))" for _, text in named)]
-        # Joined in one step: a chain of || copies the growing text at every link.
-        return self.dialect.md5(self.dialect.joined(parts, "\x1f"))
 
     def _field_text(self, column: str, name: str) -> str:
         """A field as text; empty means null, and so does a phone number that Klaviyo would drop silently."""

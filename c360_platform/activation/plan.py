@@ -182,8 +182,11 @@ checked as (
         {self._time_literal(self.now + _HORIZON)} as latest_time
     from keyed left join repeated on repeated.row_key = keyed.row_key
 ),
+written as (
+    select *, {row.payload} as payload, case {problem} end as problem from checked
+),
 compared as (
-    select *, {row.payload_hash} as payload_hash, case {problem} end as problem from checked
+    select *, {d.md5("payload")} as payload_hash from written
 ),
 due as (
     select compared.*, known.key is null as is_new, coalesce(known.filled, '') as was_filled,
@@ -200,7 +203,7 @@ rendered as (
         coalesce(row_key, '') as key, payload_hash, is_ours, problem,
         {row.filled} as filled,
         {row.cleared} as cleared,
-        case when problem is null and not is_refused then {row.payload} end as payload,
+        case when problem is null and not is_refused then payload end as payload,
         {row.recipient or no_text} as recipient,
         {row.metric or no_text} as metric,
         case when problem is null then {row.occurred_at or no_time} end as occurred_at
