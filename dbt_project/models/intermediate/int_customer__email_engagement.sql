@@ -116,7 +116,7 @@ final as (
         recent_opened,
         recent_clicked,
         coalesce(is_suppressed, false) as is_email_suppressed,
-        -- Klaviyo would also write to people who never answered; whoever did not agree is not asked.
+        -- Klaviyo would write to people who never answered; a shop needs their yes.
         coalesce(is_subscribed and not is_unsubscribed and not is_suppressed, false)
         and coalesce(can_receive_email, false) as can_receive_email,
         last_email_received_at,
