@@ -49,7 +49,7 @@ def make_world(settings: Settings, *, customers: int, seed: int, replace: bool =
         settings.sandbox_path,
         customers=customers,
         seed=seed,
-        as_of=settings.as_of or date.today(),  # noqa: DTZ011  (the shop's day, not an instant)
+        as_of=settings.as_of or datetime.now(UTC).date(),
         replace=replace,
         progress=_step,
     )

@@ -26,8 +26,7 @@ acquisitions as (
 
 ),
 
--- The shop knows its customers best. Klaviyo comes last: what was pushed there must not come back
--- as truth, and when a profile was last touched there says nothing about a person.
+-- The shop knows its customers best; when a profile was last touched in Klaviyo says nothing.
 ranked_records as (
 
     select
@@ -48,13 +47,18 @@ ranked_records as (
                     else coalesce(records.updated_at, records.created_at)
                 end desc,
                 records.record_key
-        ) as precedence
+        ) as precedence,
+        min(case when records.source = 'klaviyo' then 1 else 0 end) over (
+            partition by customer_ids.customer_id
+        ) = 0 as is_known_elsewhere
     from customer_ids
     inner join records
         on customer_ids.record_key = records.record_key
 
 ),
 
+-- Klaviyo speaks only for people whom nobody else knows: what was pushed there must not come back
+-- as truth, or a phone that was deleted in the shop would live on for ever.
 -- First and last name come from one record: one that has both, where there is one.
 named_records as (
 
@@ -65,6 +69,7 @@ named_records as (
             when first_name is not null or last_name is not null then precedence + 1000000
         end as name_precedence
     from ranked_records
+    where source != 'klaviyo' or not is_known_elsewhere
 
 ),
 
@@ -79,9 +84,7 @@ golden as (
         {%- endfor %}
         {{ x_min_by("coalesce(first_name, '')", 'name_precedence') }} as first_name,
         {{ x_min_by("coalesce(last_name, '')", 'name_precedence') }} as last_name,
-        coalesce(
-            min(case when source != 'klaviyo' then created_at end), min(created_at)
-        ) as created_at,
+        min(created_at) as created_at,
         coalesce({{ x_any('accepts_marketing') }}, false) as accepts_marketing,
         count(*) as records
     from named_records
