@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
@@ -135,25 +136,26 @@ class BulkSender:
         return taken
 
     def _send(self, batch: Batch, rows: pa.Table) -> list[Batch]:
-        refusal = None
-        for _ in range(_STRIPPED_ROUNDS):
+        for attempt in count(1):
             if rows.num_rows == 0:
                 self.run.confirm([batch])
-                return []
+                break
             try:
                 job_id = self.lane.post(batch, rows)
-            except KlaviyoRefused as error:
-                refusal = error
+            except KlaviyoRefused as refusal:
+                named = self._named_rows(refusal, rows)
+                if not named and rows.num_rows == 1:
+                    self._suspect(batch, rows, refusal)
+                    break
+                self.run.reject(batch, [rejection_of(rows, at, problem) for at, problem in named.items()])
+                rows = without(rows, named)
+                if (not named or attempt >= _STRIPPED_ROUNDS) and rows.num_rows > 1:
+                    return self._send_halves(batch, rows)
             else:
                 taken = self.run.accepted(batch, job_id, rows.num_rows)
                 self._reject_suspects()
                 return [taken]
-            named = self._named_rows(refusal, rows)
-            if not named:
-                break
-            self.run.reject(batch, [rejection_of(rows, index, problem) for index, problem in named.items()])
-            rows = without(rows, named)
-        return self._halve(batch, rows, refusal)
+        return []
 
     def _named_rows(self, refusal: KlaviyoRefused, rows: pa.Table) -> dict[int, ApiProblem]:
         """Rows that the refusal points at. Raises `SyncRefused` when it points at something else."""
@@ -170,21 +172,16 @@ class BulkSender:
             )
         return named
 
-    def _halve(self, batch: Batch, rows: pa.Table, refusal: KlaviyoRefused | None) -> list[Batch]:
-        if rows.num_rows <= 1:
-            problem = refusal.problems[0] if refusal and refusal.problems else ApiProblem("refused", "")
-            self._suspect(
-                batch, [rejection_of(rows, index, problem) for index in range(rows.num_rows)], refusal
-            )
-            return []
+    def _send_halves(self, batch: Batch, rows: pa.Table) -> list[Batch]:
         middle = rows.num_rows // 2
         halves = [rows.slice(0, middle), rows.slice(middle)]
         parts = [_part(batch, number, half) for number, half in enumerate(halves)]
         self.run.ledger.split(batch, parts, self.run.run_id, self.run.moment())
         return [taken for part, half in zip(parts, halves, strict=True) for taken in self._send(part, half)]
 
-    def _suspect(self, batch: Batch, rejections: Sequence[Rejection], refusal: KlaviyoRefused | None) -> None:
-        self._suspects += [(batch, rejection) for rejection in rejections]
+    def _suspect(self, batch: Batch, rows: pa.Table, refusal: KlaviyoRefused) -> None:
+        problem = refusal.problems[0] if refusal.problems else ApiProblem("refused", "")
+        self._suspects.append((batch, rejection_of(rows, 0, problem)))
         if len(self._suspects) >= _SUSPECTS:
             self._suspects = []
             raise SyncRefused(

@@ -19,8 +19,10 @@ from c360_platform.activation.imports import Imports, Singles
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.lists import Removals, adopt_members, find_or_create_list
+from c360_platform.activation.membership import Membership
 from c360_platform.activation.payloads import slices
 from c360_platform.activation.plan import PlanCounts, Planner
+from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.warehouse import WarehouseError
 
@@ -78,9 +80,11 @@ def run_sync(
     Klaviyo confirmed is recorded, the rest is due again), `WarehouseError` when the warehouse cannot be used.
     """
     ledger = Ledger(warehouse, spec.name)
+    record = RunRecord(warehouse, spec.name, run_id)
     with warehouse.session():
         ledger.prepare()
-        ledger.begin(run_id, spec.object, now)
+        record.begin(spec.object, now)
+        ledger.read_open()
     run = Run(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience())
     sync = _Sync(run, Planner(spec, warehouse, ledger, now), allow_removals=allow_removals)
     requests_before = klaviyo.traffic.requests
@@ -98,7 +102,7 @@ def run_sync(
         report = replace(sync.report(), requests=klaviyo.traffic.requests - requests_before)
         with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
             ledger.drop_plan()
-            ledger.finish(run_id, status, run.moment(), message, report.counters())
+            record.finish(status, run.moment(), message, report.counters())
     return report
 
 
@@ -111,6 +115,7 @@ class _Sync:
         self.allow_removals = allow_removals
         self.counts: PlanCounts | None = None
         self.postponed = 0
+        self.settled = 0  # rows that differ no more because this run settled them first
 
     def walk(self) -> None:
         run, ledger = self.run, self.run.ledger
@@ -118,10 +123,11 @@ class _Sync:
             self._settle_open()
         with ledger.warehouse.session():
             counts = self._plan()
+            self.settled = ledger.settled_by(run.run_id) if run.confirmed else 0
             if counts.has_rejects or ledger.has_rejections():
                 ledger.keep_plan_rejections(run.run_id, run.moment())
             if counts.releases:
-                ledger.release()
+                Membership(ledger).release()
         if counts.planned:
             run.say(f"{counts.planned:,} of {counts.source_rows:,} rows to send")
             self._deliver(self._batches())
@@ -137,7 +143,7 @@ class _Sync:
             sent=run.sent,
             confirmed=confirmed,
             rejected=run.rejected + (counts.rejected if counts else 0),
-            unchanged=counts.unchanged if counts else 0,
+            unchanged=max(counts.unchanged - self.settled, 0) if counts else 0,
             pending=run.ledger.open_row_count() + self.postponed,
             by_operation=dict(run.confirmed),
             seconds=run.seconds,
@@ -193,10 +199,10 @@ class _Sync:
     def _list_id(self) -> str:
         run = self.run
         list_id, is_new = find_or_create_list(run)
-        known = run.ledger.targets()
-        if known - {list_id}:
+        membership = Membership(run.ledger)
+        if membership.lists() - {list_id}:
             run.say("the list is another one than before: everybody is added anew")
-            run.ledger.forget_state()
+            membership.forget()
             self._plan()
         if not is_new:
             adopt_members(run, list_id)

@@ -3,7 +3,7 @@
 Belongs here: every statement about these tables, and the rule that a row enters the state only when Klaviyo
 has confirmed it. Does not belong here: what to send (`plan`) and how (`transport`).
 
-    runs         one row per run of a sync with its counters
+    runs         one row per run of a sync with its counters (see `runs`)
     batches      a lane and a range of positions of the plan; planned → accepted → confirmed, or failed.
                  `planned` may have been sent or not (the process died in between): it is sent again
     state        one row per confirmed row: key, hash of the payload, fields with a value
@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from c360_platform.activation.dialects import dialect_of
 from c360_platform.activation.errors import SyncFailed
@@ -35,7 +35,7 @@ from c360_platform.activation.ledger_tables import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from c360_platform.warehouse import Statement, Warehouse
+    from c360_platform.warehouse import Statement, Value, Warehouse
 
 
 _ROWS_PER_INSERT = 200  # a statement may have 10,000 parameters on BigQuery
@@ -51,7 +51,6 @@ class Ledger:
         self.sync = sync
         self.sync_literal = f"'{sync}'"
         self.dialect = dialect_of(warehouse.engine)
-        self.runs = warehouse.relation(SCHEMA, "runs")
         self.batches = warehouse.relation(SCHEMA, "batches")
         self.state = warehouse.relation(SCHEMA, "state")
         self.rejections = warehouse.relation(SCHEMA, "rejections")
@@ -60,9 +59,20 @@ class Ledger:
         self._has_rejections = False
 
     def prepare(self) -> None:
-        """Make missing tables and read what an earlier run left open."""
-        if not self.warehouse.exists(self.rejections):  # the last to be made
-            self._create_tables()
+        """Make what is missing of the tables; columns that a newer version has are added."""
+        for table, columns in definitions(self.dialect):
+            there = self.warehouse.columns(SCHEMA, table)
+            name = self.warehouse.relation(SCHEMA, table)
+            if not there:
+                self.warehouse.execute(f"create schema if not exists {SCHEMA}")
+                listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+                self.warehouse.execute(f"create table if not exists {name} ({listed})")
+            for column, kind in columns.items():
+                if there and column not in there:
+                    self.warehouse.execute(f"alter table {name} add column {column} {kind}")
+
+    def read_open(self) -> None:
+        """Read what an earlier run left open."""
         rows = self.warehouse.table(
             f"select {', '.join(BATCH_COLUMNS)} from {self.batches} "
             f"where sync = ? and status in ('planned', 'accepted') order by first_position",
@@ -70,7 +80,7 @@ class Ledger:
         )
         self._open = [Batch(*row.values()) for row in rows.to_pylist()]
         self._has_rejections = (
-            self._number(
+            self.number(
                 f"select count(*) as n from {self.rejections} where sync = ? and resolved_at is null",
                 [self.sync],
             )
@@ -98,22 +108,17 @@ class Ledger:
         return max((batch.last for batch in self._open), default=0)
 
     def state_row_count(self) -> int:
-        return self._number(f"select count(*) as n from {self.state} where sync = ?", [self.sync])
+        return self.number(f"select count(*) as n from {self.state} where sync = ?", [self.sync])
 
     def has_confirmed_batches(self) -> bool:
         """Whether this sync ever got something through: if not, its events are history, not news."""
         return (
-            self._number(
+            self.number(
                 f"select count(*) as n from {self.batches} where sync = ? and status = 'confirmed'",
                 [self.sync],
             )
             > 0
         )
-
-    def targets(self) -> set[str]:
-        """The ids of the lists that the state's members were put on."""
-        rows = self.warehouse.table(f"select distinct target from {self.state} where sync = ?", [self.sync])
-        return set(rows["target"].to_pylist())
 
     def lanes(self) -> list[str]:
         """The lanes in which planned rows travel that are in no batch yet."""
@@ -136,46 +141,22 @@ class Ledger:
             f"and key not in ({self._rejected_keys([batch])}) order by position"
         )
 
+    def settled_by(self, run_id: str) -> int:
+        """How many rows a run has confirmed so far that its plan does not hold again."""
+        return self.number(
+            f"select count(*) as n from {self.state} where sync = ? and run_id = ? "
+            f"and key not in (select key from {self.plan})",
+            [self.sync, run_id],
+        )
+
     def rejected_by_job(self, batch: Batch) -> int:
         """How many rows are on record as failed in the batch's import job."""
-        return self._number(
+        return self.number(
             f"select count(distinct key) as n from {self.rejections} where sync = ? and job_id = ?",
             [self.sync, batch.job_id],
         )
 
-    def planned_keys(self, operation: str) -> list[str]:
-        rows = self.warehouse.table(
-            f"select key from {self.plan} where operation = ? and not ({self.open_rows()}) order by key",
-            [operation],
-        )
-        return rows["key"].to_pylist()
-
     # Writing ------------------------------------------------------------------------------------------------
-
-    def begin(self, run_id: str, kind: str, started_at: datetime) -> None:
-        """Open a run; one that was left running by a dead process is closed as abandoned."""
-        self.warehouse.transaction(
-            [
-                (
-                    f"update {self.runs} set status = 'abandoned', finished_at = ? "
-                    "where sync = ? and status = 'running'",
-                    [started_at, self.sync],
-                ),
-                (
-                    f"insert into {self.runs} (run_id, sync, object, status, started_at) "
-                    "values (?, ?, ?, 'running', ?)",
-                    [run_id, self.sync, kind, started_at],
-                ),
-            ]
-        )
-
-    def finish(self, run_id: str, status: str, at: datetime, message: str, counters: dict[str, Any]) -> None:
-        names = ", ".join(f"{name} = ?" for name in counters)
-        self.warehouse.execute(
-            f"update {self.runs} set status = ?, finished_at = ?, message = ?, {names} "
-            "where run_id = ? and sync = ? and status = 'running'",
-            [status, at, message, *counters.values(), run_id, self.sync],
-        )
 
     def add_batches(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
         """Record batches before the first of them is sent."""
@@ -320,60 +301,10 @@ class Ledger:
         """Whether rows are on record as rejected and not resolved."""
         return self._has_rejections
 
-    def release(self) -> None:
-        """Forget members that left the segment but were on the list before us: they stay on it."""
-        self.warehouse.execute(
-            f"delete from {self.state} where sync = ? "
-            f"and key in (select key from {self.plan} where operation = 'release')",
-            [self.sync],
-        )
-
-    def adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> int:
-        """Planned members (`keys` has one column, key) that are on the list already are not ours to remove.
-
-        With `to_state` there is nothing to send for them: they leave the plan and enter the state. Returns
-        how many they are.
-        """
-        with self.warehouse.session():
-            return self._adopt(keys, target, to_state=to_state, run_id=run_id, at=at)
-
-    def _adopt(self, keys: pa.Table, target: str, *, to_state: bool, run_id: str, at: datetime) -> int:
-        present = self.warehouse.relation(SCHEMA, f"plan_{self.sync}_present")
-        self.warehouse.execute(f"create or replace table {present} as select key from {self.plan} limit 0")
-        self.warehouse.append(present, keys)
-        chosen = f"operation = 'add' and key in (select key from {present}) and not ({self.open_rows()})"
-        adopted = self._number(f"select count(*) as n from {self.plan} where {chosen}", [])
-        statements: list[Statement] = [(f"update {self.plan} set is_ours = false where {chosen}", [])]
-        if to_state:
-            columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
-            statements += [
-                (
-                    f"insert into {self.state} ({columns}) select {self.sync_literal}, key, payload_hash, "
-                    f"filled, false, {self.dialect.literal(target)}, ?, cast(? as {self.dialect.timestamp}) "
-                    f"from {self.plan} where {chosen}",
-                    [run_id, at],
-                ),
-                (f"delete from {self.plan} where {chosen}", []),
-            ]
-        self.warehouse.transaction(statements)
-        self.warehouse.execute(f"drop table {present}")
-        return adopted
-
-    def forget_state(self) -> None:
-        """The list is another one than before: nobody on it is known."""
-        self.warehouse.execute(f"delete from {self.state} where sync = ?", [self.sync])
-
     def drop_plan(self) -> None:
         """The plan is settled. Its payloads are personal data and are not kept."""
         if not self._open:
             self.warehouse.execute(f"drop table if exists {self.plan}")
-
-    def _create_tables(self) -> None:
-        self.warehouse.execute(f"create schema if not exists {SCHEMA}")
-        for table, columns in definitions(self.dialect):
-            self.warehouse.execute(
-                f"create table if not exists {self.warehouse.relation(SCHEMA, table)} ({columns})"
-            )
 
     def _close(self, batches: Sequence[Batch], status: str, at: datetime, message: str) -> None:
         ids = ", ".join(self.dialect.literal(batch.batch_id) for batch in batches)
@@ -392,5 +323,6 @@ class Ledger:
         closed = {batch.batch_id for batch in batches}
         self._open = [batch for batch in self._open if batch.batch_id not in closed]
 
-    def _number(self, sql: str, params: Sequence[Any]) -> int:
+    def number(self, sql: str, params: Sequence[Value]) -> int:
+        """The one number of a query that names it n."""
         return int(self.warehouse.table(sql, params)["n"][0].as_py())

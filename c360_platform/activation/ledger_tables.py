@@ -25,6 +25,8 @@ TABLES: dict[str, dict[str, str]] = {
         "sync": "s",
         "object": "s",
         "status": "s",  # running | succeeded | failed | held | abandoned
+        "host": "s",
+        "pid": "i",
         "started_at": "t",
         "finished_at": "t",
         "planned": "i",
@@ -140,8 +142,8 @@ class Rejection:
     reason: str
 
 
-def definitions(dialect: Dialect) -> Iterable[tuple[str, str]]:
-    """Table name and the column list of its `create table`."""
+def definitions(dialect: Dialect) -> Iterable[tuple[str, dict[str, str]]]:
+    """Every table's name and its columns with the engine's types."""
     types = {
         "s": dialect.string,
         "i": dialect.integer,
@@ -150,7 +152,7 @@ def definitions(dialect: Dialect) -> Iterable[tuple[str, str]]:
         "n": dialect.double,
     }
     for table, columns in TABLES.items():
-        yield table, ", ".join(f"{name} {types[kind]}" for name, kind in columns.items())
+        yield table, {name: types[kind] for name, kind in columns.items()}
 
 
 def within(batches: Sequence[Batch]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from c360_platform.activation.delivery import Run
 from c360_platform.activation.errors import KlaviyoRefused, SyncFailed, SyncRefused
 from c360_platform.activation.ledger_tables import Batch
+from c360_platform.activation.membership import Membership
 
 
 def find_or_create_list(run: Run) -> tuple[str, bool]:
@@ -34,14 +35,15 @@ def adopt_members(run: Run, list_id: str) -> None:
     """
     import pyarrow as pa
 
-    keys = run.ledger.planned_keys("add")
+    membership = Membership(run.ledger)
+    keys = membership.planned_additions()
     if not keys or not run.klaviyo.has_members(list_id):
         return
     present = run.klaviyo.members_among(list_id, keys)
     if present:
         membership_only = not run.spec.fields and not run.spec.properties
         table = pa.table({"key": sorted(present)})
-        adopted = run.ledger.adopt(
+        adopted = membership.adopt(
             table, list_id, to_state=membership_only, run_id=run.run_id, at=run.moment()
         )
         if membership_only:

@@ -33,6 +33,21 @@ if TYPE_CHECKING:
 
 # What an event costs in a body beside its own text: the wrapper of its profile and of its list of events.
 EVENT_OVERHEAD_BYTES = 200
+COLUMNS = (
+    *(
+        "position",
+        "lane",
+        "operation",
+        "key",
+        "payload_hash",
+        "is_ours",
+        "filled",
+        "cleared",
+        "payload",
+        "bytes",
+    ),
+    *("recipient", "metric", "occurred_at", "problem"),
+)
 _SENT = ("create", "update", "add", "remove", "event")
 _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
 
@@ -135,7 +150,8 @@ class Planner:
     def _create_table(self, select: str) -> str:
         kept = ""
         if self.ledger.has_open_batches() and self.warehouse.exists(self.ledger.plan):
-            kept = f"union all by name select * from {self.ledger.plan} where {self.ledger.open_rows()}"
+            columns = ", ".join(COLUMNS)
+            kept = f"union all select {columns} from {self.ledger.plan} where {self.ledger.open_rows()}"
         return f"create or replace table {self.ledger.plan} {self.dialect.cluster} as {select} {kept}"
 
     def _select(self) -> str:
@@ -232,8 +248,7 @@ laned as (
 select
     row_number() over ({"order by recipient, occurred_at, key" if is_event else ""})
         + {ledger.last_open_position()} as position,
-    lane, operation, key, payload_hash, is_ours, filled, cleared, payload, bytes, recipient, metric,
-    occurred_at, problem
+    {", ".join(COLUMNS[1:])}
 from laned"""
 
     def _removals(self, open_keys: str) -> str:
@@ -257,4 +272,5 @@ def plan_sync(spec: SyncSpec, warehouse: Warehouse, *, now: datetime) -> PlanCou
     ledger = Ledger(warehouse, spec.name)
     with warehouse.session():
         ledger.prepare()
+        ledger.read_open()
         return Planner(spec, warehouse, ledger, now).count()

@@ -8,8 +8,11 @@ import sys
 
 import pytest
 
+from c360_platform.activation.engine import run_sync
+from c360_platform.activation.errors import SyncHeld
+from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
 from tests.platform.sync.killed_run import ROWS_IN_A_BATCH
-from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT, Shop, person
+from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, impatient, person
 from tests.platform.sync.test_sync_events import SEND, shipment
 
 PEOPLE = [person(number) for number in range(1, 26)]
@@ -101,3 +104,45 @@ def test_members_that_a_killed_run_added_are_still_ours_to_remove(shop: Shop) ->
 
     assert report.by_operation == {"remove": 5}
     assert shop.members(shop.list_id()) == set(everybody[:20])
+
+
+def test_a_job_that_stays_queued_is_pending_and_polled_before_anything_is_sent(shop: Shop) -> None:
+    settings = KlaviyoSettings(shop.sandbox.store)
+    settings.import_delay_seconds = 3600
+    shop.profiles(PEOPLE)
+
+    first = impatient(shop).run(PROFILES)
+    assert (first.sent, first.confirmed, first.pending) == (25, 0, 25)
+
+    shop.profiles([*PEOPLE, person(26)])
+    second = impatient(shop).run(PROFILES, run_id="second")
+    assert (second.sent, second.pending, second.unchanged) == (1, 26, 0)
+
+    shop.sandbox.settle()
+    third = shop.run(PROFILES, run_id="third")
+    assert (third.sent, third.confirmed, third.pending, third.unchanged) == (0, 26, 0, 0)
+    assert shop.imported_rows() == [25, 1]
+
+
+def test_a_second_run_is_turned_away_while_the_first_is_at_work(shop: Shop) -> None:
+    shop.profiles(PEOPLE)
+    turned_away: list[str] = []
+
+    def meanwhile(_: str) -> None:
+        with pytest.raises(SyncHeld, match="run first is at work on it") as caught:
+            shop.run(PROFILES, run_id="second")
+        turned_away.append(str(caught.value))
+
+    report = run_sync(
+        PROFILES,
+        shop.warehouse,
+        shop.klaviyo,
+        run_id="first",
+        now=NOW,
+        progress=meanwhile,
+        patience=shop.patience,
+    )
+
+    assert (report.confirmed, shop.imported_rows()) == (25, [25])
+    assert turned_away
+    assert shop.run(PROFILES, run_id="third").unchanged == 25

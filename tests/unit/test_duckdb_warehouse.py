@@ -1,0 +1,80 @@
+"""The warehouse protocol on a DuckDB file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from c360_platform.warehouse import WarehouseError, open_warehouse
+from c360_platform.warehouse.duckdb import DuckDBWarehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DuckDBWarehouse:
+    made = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+    made.execute("create schema marts")
+    return made
+
+
+def test_rows_go_in_and_out_as_arrow_by_column_name(warehouse: DuckDBWarehouse) -> None:
+    table = warehouse.relation("marts", 'odd "name"')
+    warehouse.append(table, pa.table({"a": [1, 2], "b": ["x", "y"]}))
+    warehouse.append(table, pa.table({"b": ["z"]}))
+
+    batches = list(warehouse.query(f"select * from {table} where b <> ? order by b", ["x"]))
+
+    assert pa.Table.from_batches(batches).to_pylist() == [{"a": 2, "b": "y"}, {"a": None, "b": "z"}]
+    assert warehouse.columns("marts", 'odd "name"') == {"a": "BIGINT", "b": "VARCHAR"}
+    assert warehouse.exists(table)
+    assert not warehouse.exists(warehouse.relation("marts", "nothing"))
+    changed = warehouse.last_changed_at(table)
+    assert changed is not None
+    assert datetime.now(UTC) - changed < timedelta(minutes=1)
+
+
+def test_a_transaction_is_all_or_nothing_and_errors_hold_no_values(warehouse: DuckDBWarehouse) -> None:
+    warehouse.execute("create table marts.t as select 1 as a")
+
+    with pytest.raises(WarehouseError) as caught:
+        warehouse.transaction(
+            [("delete from marts.t", []), ("select cast(? as int) from range(3)", ["ann@shop.example"])]
+        )
+
+    assert "ann@shop.example" not in str(caught.value)
+    assert warehouse.table("select a from marts.t").to_pylist() == [{"a": 1}]
+
+
+def test_sessions_share_a_connection_and_nest(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.session(), warehouse.session():
+        warehouse.execute("create temporary table seen as select 1 as a")  # lives as long as its connection
+        assert warehouse.table("select a from seen").num_rows == 1
+    with pytest.raises(WarehouseError, match="seen does not exist"):
+        warehouse.table("select a from seen")
+
+
+def test_days_are_utc_days_whatever_the_machine_says(
+    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    rows = warehouse.table("select cast(timestamptz '2026-01-01 00:30:00+00' as date) as day").to_pylist()
+    assert str(rows[0]["day"]) == "2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("relative.duckdb", "is relative"),
+        ("nowhere/w.duckdb", "its directory does not exist"),
+        ("text", "not a database"),
+    ],
+)
+def test_a_path_that_cannot_be_a_warehouse_is_named(tmp_path: Path, path: str, says: str) -> None:
+    (tmp_path / "text").write_text("no database" * 1000)
+    chosen = Path(path) if says == "is relative" else tmp_path / path
+
+    with pytest.raises(WarehouseError, match=says) as caught:
+        open_warehouse(warehouse_path=chosen).table("select 1")
+    assert str(chosen) in str(caught.value)
