@@ -54,6 +54,7 @@ class DuckDBWarehouse:
         shared = getattr(self._local, "connection", None)
         connection = shared.cursor() if shared is not None else self._connect()
         try:
+            connection.execute(_SESSION)  # cursors do not inherit settings
             yield connection
         except duckdb.Error as error:
             raise WarehouseError(f"{self.path.name}: {_without_values(error)}") from None
@@ -142,7 +143,6 @@ class DuckDBWarehouse:
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (two waiters should not step in time)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                connection.execute(_SESSION)
                 return connection
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -47,20 +51,41 @@ def test_a_transaction_is_all_or_nothing_and_errors_hold_no_values(warehouse: Du
     assert warehouse.table("select a from marts.t").to_pylist() == [{"a": 1}]
 
 
-def test_sessions_share_a_connection_and_nest(warehouse: DuckDBWarehouse) -> None:
-    with warehouse.session(), warehouse.session():
-        warehouse.execute("create temporary table seen as select 1 as a")  # lives as long as its connection
-        assert warehouse.table("select a from seen").num_rows == 1
-    with pytest.raises(WarehouseError, match="seen does not exist"):
-        warehouse.table("select a from seen")
-
-
-def test_days_are_utc_days_whatever_the_machine_says(
+def test_sessions_open_the_file_once_and_nest(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TZ", "America/New_York")
-    rows = warehouse.table("select cast(timestamptz '2026-01-01 00:30:00+00' as date) as day").to_pylist()
-    assert str(rows[0]["day"]) == "2026-01-01"
+    opened = []
+    real = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda path: opened.append(path) or real(path))
+
+    with warehouse.session():
+        warehouse.execute("create table marts.t as select 1 as a")
+        with warehouse.session():
+            assert warehouse.table("select a from marts.t").num_rows == 1
+        assert warehouse.exists(warehouse.relation("marts", "t"))
+    assert len(opened) == 1
+
+    warehouse.execute("drop table marts.t")
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("in_session", [True, False])
+def test_days_are_utc_days_whatever_the_machine_says(tmp_path: Path, *, in_session: bool) -> None:
+    code = (
+        "import sys, contextlib; from c360_platform.warehouse.duckdb import DuckDBWarehouse\n"
+        "warehouse = DuckDBWarehouse(sys.argv[1])\n"
+        f"with warehouse.session() if {in_session} else contextlib.nullcontext():\n"
+        "    rows = warehouse.table(\"select cast(timestamptz '2026-01-01 00:30:00+00' as date) as day\")\n"
+        "print(rows['day'][0])"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "w.duckdb")],
+        env={**os.environ, "TZ": "America/New_York"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.strip() == "2026-01-01"
 
 
 @pytest.mark.parametrize(
