@@ -1,9 +1,10 @@
-{# E-mail addresses, phones, names and languages in one form. Whether a usable address also identifies
-   one person (role mailboxes) is identity's question and not answered here. #}
+{# E-mail addresses, phones, names and languages in one form. Whether a usable address also
+   identifies one person (role mailboxes) is identity's question and not answered here. #}
 
 {#- A table expression with its e-mail, phone and country columns replaced by their normal form.
-    relation: name or raw(...); email, phone, country: columns it has. Works in steps, because each form is read
-    many times by the next and neither engine computes a repeated expression only once. -#}
+    relation: name or raw(...); email, phone, country: columns it has. Works in steps, because
+    each form is read many times by the next and neither engine computes a repeated expression
+    only once. -#}
 {% macro normalise_contacts(relation, email=none, phone=none, country=none) -%}
     {%- set cleaned, resolved, usable = [], [], [] -%}
     {%- if country -%}{%- do cleaned.append(country_code(country) ~ ' as ' ~ country) -%}{%- endif -%}
@@ -27,13 +28,14 @@
 {#- E-mail as text to compare: no blanks around it, lower case. -#}
 {% macro email_text(expr) %}lower(trim({{ expr }})){% endmacro %}
 
-{#- An e-mail in comparable form; null when it is not shaped like an address (RFC 5322 atoms at a DNS name), is a
-    placeholder (seed) or an alias that a marketplace hands out (var). -#}
+{#- An e-mail in comparable form; null when it is not shaped like an address (RFC 5322 atoms at a
+    DNS name), is a placeholder (seed) or an alias that a marketplace hands out (var). -#}
 {% macro usable_email(email) %}
     {%- set placeholders = ref('placeholder_emails') -%}
     {%- set atom = '[!#-\\x27*+/-9=?^-~-]+' -%}
     {%- set label = '[a-z0-9](?:[a-z0-9-]*[a-z0-9])?' -%}
-    {%- set shape = '^' ~ atom ~ '(?:[.]' ~ atom ~ ')*@(?:' ~ label ~ '[.])+[a-z](?:[a-z0-9-]*[a-z0-9])$' -%}
+    {%- set shape = '^' ~ atom ~ '(?:[.]' ~ atom ~ ')*@(?:' ~ label ~ '[.])+'
+        ~ '[a-z](?:[a-z0-9-]*[a-z0-9])$' -%}
     case
         when {{ x_regex_has(email, shape) }}
             and length({{ email }}) <= 254
@@ -49,40 +51,42 @@
     end
 {%- endmacro %}
 
-{#- Phone without the signs that people set between the digits, and without the (0) of +49 (0)151. -#}
+{#- Phone without what people set between the digits, and without the (0) of +49 (0)151. -#}
 {% macro phone_text(expr) %}translate(replace({{ expr }}, '(0)', ''), ' -/().', ''){% endmacro %}
 
-{#- Digits of a phone with the country's calling code, nothing checked; null for placeholders (seed).
-    typed: as phone_text() gives it; country: expression of an upper-case ISO code, null means var
-    default_country_code. -#}
+{#- Digits of a phone with the country's calling code, nothing checked; null for placeholders
+    (seed). typed: as phone_text() gives it; country: expression of an upper-case ISO code, null
+    means var default_country_code. -#}
 {% macro phone_digits(typed, country='null') %}
     {%- set calling_codes = {
-        'AT': '43', 'AU': '61', 'BE': '32', 'BG': '359', 'CA': '1', 'CH': '41', 'CY': '357', 'CZ': '420',
-        'DE': '49', 'DK': '45', 'EE': '372', 'ES': '34', 'FI': '358', 'FR': '33', 'GB': '44', 'GR': '30',
-        'HR': '385', 'HU': '36', 'IE': '353', 'IT': '39', 'LI': '423', 'LT': '370', 'LU': '352',
-        'LV': '371', 'MT': '356', 'NL': '31', 'NO': '47', 'PL': '48', 'PT': '351', 'RO': '40', 'SE': '46',
-        'SI': '386', 'SK': '421', 'TR': '90', 'UK': '44', 'US': '1',
+        'AT': '43', 'AU': '61', 'BE': '32', 'BG': '359', 'CA': '1', 'CH': '41', 'CY': '357',
+        'CZ': '420', 'DE': '49', 'DK': '45', 'EE': '372', 'ES': '34', 'FI': '358', 'FR': '33',
+        'GB': '44', 'GR': '30', 'HR': '385', 'HU': '36', 'IE': '353', 'IT': '39', 'LI': '423',
+        'LT': '370', 'LU': '352', 'LV': '371', 'MT': '356', 'NL': '31', 'NO': '47', 'PL': '48',
+        'PT': '351', 'RO': '40', 'SE': '46', 'SI': '386', 'SK': '421', 'TR': '90', 'UK': '44',
+        'US': '1',
     } -%}
     {%- set keeps_leading_zero = ['IT'] -%}
     {%- set home = var('default_country_code') -%}
+    {%- set home_code = calling_codes[home] -%}
     {%- set calling_code -%}
         case
-            when coalesce({{ country }}, '{{ home }}') = '{{ home }}' then '{{ calling_codes[home] }}'
+            when coalesce({{ country }}, '{{ home }}') = '{{ home }}' then '{{ home_code }}'
             {%- for code, calling_code in calling_codes.items() if code != home %}
             when {{ country }} = '{{ code }}' then '{{ calling_code }}'
             {%- endfor %}
-            else '{{ calling_codes[home] }}'
+            else '{{ home_code }}'
         end
     {%- endset -%}
     case
         when {{ typed }} in (select digits from {{ ref('placeholder_phones') }}) then null
         {%- if home not in keeps_leading_zero %}
-        when {{ typed }} like '+{{ calling_codes[home] }}0%'
-            then '{{ calling_codes[home] }}' || substr({{ typed }}, {{ calling_codes[home] | length + 3 }})
+        when {{ typed }} like '+{{ home_code }}0%'
+            then '{{ home_code }}' || substr({{ typed }}, {{ home_code | length + 3 }})
         {%- endif %}
         when {{ typed }} like '+%' then substr({{ typed }}, 2)
         when {{ typed }} like '00%' then substr({{ typed }}, 3)
-        when {{ typed }} like '{{ calling_codes[home] }}%' and length({{ typed }}) > 10 then {{ typed }}
+        when {{ typed }} like '{{ home_code }}%' and length({{ typed }}) > 10 then {{ typed }}
         else {{ calling_code }} || case
             when {{ typed }} like '0%'
                 and coalesce({{ country }}, '{{ home }}')
@@ -93,8 +97,8 @@
     end
 {%- endmacro %}
 
-{#- Digits as E.164 (+ and 9 to 15 digits); null when they are not that, are a placeholder (seed), or all digits
-    after the calling code are the same. -#}
+{#- Digits as E.164 (+ and 9 to 15 digits); null when they are not that, are a placeholder (seed),
+    or all digits after the calling code are the same. -#}
 {% macro usable_phone(digits) -%}
     case
         when {{ x_regex_has(digits, '^[1-9][0-9]{8,14}$') }}
@@ -125,5 +129,6 @@
 
 {#- A full name after its first word; null when it is one word. -#}
 {% macro last_name_of(full_name) -%}
-    {{ clean_text('substr(' ~ full_name ~ ', length(' ~ x_split_part(full_name, ' ', 1) ~ ') + 1)') }}
+    {%- set first_name = x_split_part(full_name, ' ', 1) -%}
+    {{ clean_text('substr(' ~ full_name ~ ', length(' ~ first_name ~ ') + 1)') }}
 {%- endmacro %}

@@ -11,8 +11,8 @@
     upper(coalesce({{ clean_text(expr) }}, '{{ var('default_currency') }}'))
 {%- endmacro %}
 
-{#- Group of a Shopify financial status. A status that says nothing of money outstanding or returned is
-    successful, so the rule is total. -#}
+{#- Group of a Shopify financial status. A status that says nothing of money outstanding or
+    returned is successful, so the rule is total. -#}
 {% macro shopify_status_group(status) -%}
     case
         when lower({{ status }}) in ('refunded', 'voided', 'expired') then 'returned'
@@ -33,7 +33,8 @@
 {#- Group of a web shop status. -#}
 {% macro webshop_status_group(status) -%}
     case
-        when lower({{ status }}) in ('returned', 'return_pending', 'cancelled', 'canceled') then 'returned'
+        when lower({{ status }}) in ('returned', 'return_pending', 'cancelled', 'canceled')
+            then 'returned'
         when lower({{ status }}) in ('placed', 'pending') then 'pending'
         else 'successful'
     end
@@ -47,22 +48,24 @@
             'shopify_payments', 'apple_pay', 'google_pay', 'shop_pay'
         ) then 'card'
         when {{ method }} in (
-            'bank_transfer', 'bank', 'bank_deposit', 'manual', 'prepayment', 'sepa', 'sepa_debit', 'direct_debit',
-            'sofort', 'giropay', 'ideal', 'eps', 'wero'
+            'bank_transfer', 'bank', 'bank_deposit', 'manual', 'prepayment', 'sepa', 'sepa_debit',
+            'direct_debit', 'sofort', 'giropay', 'ideal', 'eps', 'wero'
         ) then 'bank'
         when {{ method }} in ('coupon', 'gift_card', 'voucher', 'store_credit') then 'promotional'
         else 'other'
     end
 {%- endmacro %}
 
-{#- What brought an order, of a landing page's utm parameters; without them a search engine's page is organic and
-    any other a referral. part: source, medium or campaign. -#}
+{#- What brought an order, of a landing page's utm parameters; without them a search engine's page
+    is organic and any other a referral. part: source, medium or campaign. -#}
 {% macro acquisition(part, landing_page, referring_site) -%}
-    {%- set search = '//(?:[^/]*[.])?(google|bing|duckduckgo|ecosia|yahoo|qwant)[.][a-z.]+(?:/|$)' -%}
+    {%- set engines = 'google|bing|duckduckgo|ecosia|yahoo|qwant' -%}
+    {%- set search = '//(?:[^/]*[.])?(' ~ engines ~ ')[.][a-z.]+(?:/|$)' -%}
     case
         when {{ landing_page }} like '%utm_%'
             then lower(replace(replace(
-                {{ x_regex_group(landing_page, 'utm_' ~ part ~ '=([^&#]*)') }}, '+', ' '), '%20', ' '))
+                {{ x_regex_group(landing_page, 'utm_' ~ part ~ '=([^&#]*)') }},
+                '+', ' '), '%20', ' '))
         {%- if part == 'source' %}
         else lower(coalesce(
             {{ x_regex_group(referring_site, search) }},
@@ -75,7 +78,8 @@
     end
 {%- endmacro %}
 
-{#- Key of an article: its SKU in upper case, else the channel's own product id; null without either. -#}
+{#- Key of an article: its SKU in upper case, else the channel's own product id; null without
+    either. -#}
 {% macro product_key(channel, sku, product_id) -%}
     coalesce(upper({{ sku }}), {{ channel }} || ':' || {{ product_id }})
 {%- endmacro %}

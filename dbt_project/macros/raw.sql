@@ -1,12 +1,12 @@
-{# The tolerant reader of raw tables. What a raw table should look like stands in the source YAML; what it does
-   look like is asked of the warehouse while the model compiles. #}
+{# The tolerant reader of raw tables. What a raw table should look like stands in the source
+   YAML; what it does look like is asked of the warehouse while the model compiles. #}
 
-{#- A raw table with exactly the columns, types and order of its source YAML, as a table expression.
-    A column is found under its name or the first alias that is there, cast to the declared type (null when a
-    value does not fit); a missing column is null, a missing table is empty. What is required and missing stops
-    the model, unless none of the source's tables is there: a shop need not have every source.
-    With var offline_compile the warehouse is not asked and everything counts as present; a unit test's rows are
-    taken as they are. -#}
+{#- A raw table with exactly the columns, types and order of its source YAML, as a table
+    expression. A column is found under its name or the first alias that is there, cast to the
+    declared type (null when a value does not fit); a missing column is null, a missing table is
+    empty. What is required and missing stops the model, unless none of the source's tables is
+    there: a shop need not have every source. With var offline_compile the warehouse is not asked
+    and everything counts as present; a unit test's rows are taken as they are. -#}
 {% macro raw(source_name, table_name) %}
     {%- set declared = source(source_name, table_name) -%}
     {%- if not execute or declared.is_cte -%}{{- return(declared) -}}{%- endif -%}
@@ -23,14 +23,16 @@
         {%- set found = ([column.name] + column.config.meta.get('aliases', []))
             | map('lower') | select('in', present) | list -%}
         {%- if found -%}
-            {%- do columns.append(raw_cast(present[found[0]], column.data_type) ~ ' as ' ~ column.name) -%}
+            {%- set value = raw_cast(present[found[0]], column.data_type) -%}
+            {%- do columns.append(value ~ ' as ' ~ column.name) -%}
         {%- elif column.config.meta.get('required') -%}
             {%- do raise_missing_column(node, relation, column) -%}
         {%- else -%}
-            {%- do columns.append('cast(null as ' ~ raw_type(column.data_type) ~ ') as ' ~ column.name) -%}
+            {%- do columns.append(raw_null(column)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{- return('(\n    select\n        ' ~ columns | join(',\n        ') ~ '\n    from ' ~ relation ~ '\n)') -}}
+    {%- set selected = columns | join(',\n        ') -%}
+    {{- return('(\n    select\n        ' ~ selected ~ '\n    from ' ~ relation ~ '\n)') -}}
 {% endmacro %}
 
 {#- The source's node in the project graph. -#}
@@ -41,8 +43,9 @@
     {%- endfor -%}
 {% endmacro %}
 
-{#- The relation that holds a raw table, or none: its own name first, then the aliases of the table and of the
-    schema. A schema named in var raw_schemas is meant as given and has no aliases. -#}
+{#- The relation that holds a raw table, or none: its own name first, then the aliases of the
+    table and of the schema. A schema named in var raw_schemas is meant as given and has no
+    aliases. -#}
 {% macro raw_relation(node) %}
     {%- set schemas = [node.schema] -%}
     {%- if node.source_name not in var('raw_schemas', {}) -%}
@@ -62,7 +65,9 @@
     {%- set columns = {} -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
         {%- do columns.update({
-            column.name | lower: {'quoted': adapter.quote(column.name), 'type': column.data_type | lower}
+            column.name | lower: {
+                'quoted': adapter.quote(column.name), 'type': column.data_type | lower
+            }
         }) -%}
     {%- endfor -%}
     {{- return(columns) -}}
@@ -73,19 +78,24 @@
     {%- set columns = {} -%}
     {%- for column in node.columns.values() -%}
         {%- do columns.update({
-            column.name | lower: {'quoted': adapter.quote(column.name), 'type': raw_type(column.data_type)}
+            column.name | lower: {
+                'quoted': adapter.quote(column.name), 'type': raw_type(column.data_type)
+            }
         }) -%}
     {%- endfor -%}
     {{- return(columns) -}}
 {% endmacro %}
 
-{#- A present column cast to a declared data_type. Empty text is null; whole numbers that a loader left as
-    floats are ids again; integers are epoch seconds, or milliseconds when large, where an instant is due. -#}
+{#- A present column cast to a declared data_type. Empty text is null; whole numbers that a loader
+    left as floats are ids again; integers are epoch seconds, or milliseconds when large, where an
+    instant is due. -#}
 {% macro raw_cast(column, data_type) %}
     {%- set name, type = column.quoted, column.type -%}
     {%- set wanted = data_type | lower -%}
-    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char')) and not type.endswith(']') -%}
-    {%- set is_integer = type.endswith(('int', 'integer', 'int64')) and not type.endswith('hugeint') -%}
+    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char'))
+        and not type.endswith(']') -%}
+    {%- set is_integer = type.endswith(('int', 'integer', 'int64'))
+        and not type.endswith('hugeint') -%}
     {%- if wanted == 'json' -%}
         {{- return(name if is_text else raw_json_text(name, type)) -}}
     {%- elif wanted == 'string' -%}
@@ -98,7 +108,8 @@
         {{- return(money(name) if is_text else to_money_or_null(name)) -}}
     {%- elif wanted == 'timestamp' and is_integer -%}
         {%- set epoch = 'cast(' ~ name ~ ' as ' ~ type_integer() ~ ')' -%}
-        {{- return(x_from_epoch_ms(epoch ~ ' * case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end')) -}}
+        {%- set unit = 'case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end' -%}
+        {{- return(x_from_epoch_ms(epoch ~ ' * ' ~ unit)) -}}
     {%- elif is_text -%}
         {{- return(dbt.safe_cast('trim(' ~ name ~ ')', raw_type(wanted))) -}}
     {%- else -%}
@@ -107,7 +118,9 @@
 {% endmacro %}
 
 {#- JSON text of a nested value (struct, list, JSON type). -#}
-{% macro raw_json_text(expr, type) %}{{ return(adapter.dispatch('raw_json_text')(expr, type)) }}{% endmacro %}
+{% macro raw_json_text(expr, type) -%}
+    {{ return(adapter.dispatch('raw_json_text')(expr, type)) }}
+{%- endmacro %}
 {% macro default__raw_json_text(expr, type) %}cast(to_json({{ expr }}) as varchar){% endmacro %}
 {% macro bigquery__raw_json_text(expr, type) %}to_json_string({{ expr }}){% endmacro %}
 
@@ -119,11 +132,19 @@
 {%- endmacro %}
 
 {#- A number as money; null when it does not fit. -#}
-{% macro to_money_or_null(expr) %}{{ return(adapter.dispatch('to_money_or_null')(expr)) }}{% endmacro %}
+{% macro to_money_or_null(expr) -%}
+    {{ return(adapter.dispatch('to_money_or_null')(expr)) }}
+{%- endmacro %}
 {% macro default__to_money_or_null(expr) %}try_cast({{ expr }} as {{ type_money() }}){% endmacro %}
 {% macro bigquery__to_money_or_null(expr) %}round(safe_cast({{ expr }} as numeric), 2){% endmacro %}
 
-{#- An empty table of the declared columns, or the error when the table is required and its source is there. -#}
+{#- A missing column: null of the declared type. -#}
+{% macro raw_null(column) -%}
+    cast(null as {{ raw_type(column.data_type) }}) as {{ column.name }}
+{%- endmacro %}
+
+{#- An empty table of the declared columns, or the error when the table is required and its source
+    is there. -#}
 {% macro raw_missing(node) %}
     {%- if node.config.meta.get('required') -%}
         {%- for other in graph.sources.values()
@@ -137,7 +158,7 @@
     {%- endif -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
-        {%- do columns.append('cast(null as ' ~ raw_type(column.data_type) ~ ') as ' ~ column.name) -%}
+        {%- do columns.append(raw_null(column)) -%}
     {%- endfor -%}
     {{- return('(\n    select\n        ' ~ columns | join(',\n        ') ~ '\n    limit 0\n)') -}}
 {% endmacro %}
@@ -149,6 +170,7 @@
         "Source " ~ node.source_name ~ ": table " ~ relation.schema ~ "." ~ relation.identifier
         ~ " has no column " ~ column.name
         ~ (" (also known as " ~ aliases | join(', ') ~ ")" if aliases else "")
-        ~ ", which is required: " ~ column.description ~ " Add or rename the column where the table is loaded."
+        ~ ", which is required: " ~ column.description
+        ~ " Add or rename the column where the table is loaded."
     ) -}}
 {% endmacro %}

@@ -1,5 +1,5 @@
-{# What carriers say, in one vocabulary: label_created, picked_up, in_transit, out_for_delivery, ready_for_pickup,
-   delivered, delivery_failed, delivery_delayed, returned_to_sender, unknown. #}
+{# What carriers say, in one vocabulary: label_created, picked_up, in_transit, out_for_delivery,
+   ready_for_pickup, delivered, delivery_failed, delivery_delayed, returned_to_sender, unknown. #}
 
 {#- Event type of a DHL event. The code decides; the status refines what is under way.
     code: lower case; status: upper case, '' when there is none. -#}
@@ -20,8 +20,8 @@
     end
 {%- endmacro %}
 
-{#- Event type of a DPD scan. code: the status in lower case; was_attempted: condition that a delivery failed or
-    the parcel lay at a shop before. -#}
+{#- Event type of a DPD scan. code: the status in lower case; was_attempted: condition that a
+    delivery failed or the parcel lay at a shop before. -#}
 {% macro dpd_event_type(code, was_attempted) -%}
     case
         when {{ code }} = 'delivered' then 'delivered'
@@ -40,13 +40,15 @@
 {#- Instant of ISO 8601 text; without a zone it is the shop's wall clock; null when it is no time. -#}
 {% macro shop_instant(text) -%}
     case
-        when {{ text }} like '%Z' or substr({{ text }}, 11) like '%+%' or substr({{ text }}, 11) like '%-%'
+        when {{ text }} like '%Z'
+            or substr({{ text }}, 11) like '%+%' or substr({{ text }}, 11) like '%-%'
             then {{ dbt.safe_cast('trim(' ~ text ~ ')', type_ts()) }}
         else {{ local_to_utc(iso_wall_clock('trim(' ~ text ~ ')')) }}
     end
 {%- endmacro %}
 
-{#- Instant of a promise: a time as in shop_instant(), a bare day ends at midnight in the shop's zone. -#}
+{#- Instant of a promise: a time as in shop_instant(), a bare day ends at midnight in the shop's
+    zone. -#}
 {% macro shop_deadline(text) -%}
     case
         when length(trim({{ text }})) = 10

@@ -11,7 +11,9 @@
 {% macro bigquery__x_min_by(v, k) %}any_value({{ v }} having min {{ k }}){% endmacro %}
 
 {#- Rows for which a condition holds. -#}
-{% macro x_count_if(condition) %}{{ return(adapter.dispatch('x_count_if')(condition)) }}{% endmacro %}
+{% macro x_count_if(condition) -%}
+    {{ return(adapter.dispatch('x_count_if')(condition)) }}
+{%- endmacro %}
 {% macro default__x_count_if(condition) %}count_if({{ condition }}){% endmacro %}
 {% macro bigquery__x_count_if(condition) %}countif({{ condition }}){% endmacro %}
 
@@ -23,7 +25,9 @@
 {#- Exact percentile, in two steps: x_values() in the grouping query, x_pct() over that column one
     level up. -#}
 {% macro x_values(x) %}{{ return(adapter.dispatch('x_values')(x)) }}{% endmacro %}
-{% macro default__x_values(x) %}list(cast({{ x }} as double)) filter (where {{ x }} is not null){% endmacro %}
+{% macro default__x_values(x) -%}
+    list(cast({{ x }} as double)) filter (where {{ x }} is not null)
+{%- endmacro %}
 {% macro bigquery__x_values(x) %}array_agg(cast({{ x }} as float64) ignore nulls){% endmacro %}
 
 {#- Percentile p (0 to 1), interpolated, of an array made by x_values(). -#}

@@ -16,14 +16,20 @@
 {% macro local_to_utc(wall_clock, tz=none) %}
     {{- return(adapter.dispatch('local_to_utc')(wall_clock, tz or var('shop_timezone'))) -}}
 {% endmacro %}
-{% macro default__local_to_utc(wall_clock, tz) %}({{ wall_clock }} at time zone '{{ tz }}'){% endmacro %}
-{% macro bigquery__local_to_utc(wall_clock, tz) %}timestamp({{ wall_clock }}, '{{ tz }}'){% endmacro %}
+{% macro default__local_to_utc(wall_clock, tz) -%}
+    ({{ wall_clock }} at time zone '{{ tz }}')
+{%- endmacro %}
+{% macro bigquery__local_to_utc(wall_clock, tz) -%}
+    timestamp({{ wall_clock }}, '{{ tz }}')
+{%- endmacro %}
 
 {#- Wall-clock timestamp (no zone) from text in a strptime format; null when it does not fit. -#}
 {% macro parse_wall_clock(text, format) %}
     {{- return(adapter.dispatch('parse_wall_clock')(text, format)) -}}
 {% endmacro %}
-{% macro default__parse_wall_clock(text, format) %}try_strptime({{ text }}, '{{ format }}'){% endmacro %}
+{% macro default__parse_wall_clock(text, format) -%}
+    try_strptime({{ text }}, '{{ format }}')
+{%- endmacro %}
 {% macro bigquery__parse_wall_clock(text, format) -%}
     safe.parse_datetime('{{ format }}', {{ text }})
 {%- endmacro %}
@@ -46,7 +52,9 @@
 {%- endmacro %}
 
 {#- First day of a date's month, quarter, isoweek (Monday) or year: DATE. -#}
-{% macro x_date_trunc(part, d) %}{{ return(adapter.dispatch('x_date_trunc')(part, d)) }}{% endmacro %}
+{% macro x_date_trunc(part, d) -%}
+    {{ return(adapter.dispatch('x_date_trunc')(part, d)) }}
+{%- endmacro %}
 {% macro default__x_date_trunc(part, d) -%}
     cast(date_trunc('{{ 'week' if part == 'isoweek' else part }}', {{ d }}) as date)
 {%- endmacro %}
@@ -55,21 +63,31 @@
 {%- endmacro %}
 
 {#- Date plus n parts: DATE. -#}
-{% macro x_date_add(d, n, part='day') %}{{ return(adapter.dispatch('x_date_add')(d, n, part)) }}{% endmacro %}
+{% macro x_date_add(d, n, part='day') -%}
+    {{ return(adapter.dispatch('x_date_add')(d, n, part)) }}
+{%- endmacro %}
 {% macro default__x_date_add(d, n, part) -%}
     cast({{ d }} + ({{ n }}) * interval 1 {{ part }} as date)
 {%- endmacro %}
-{% macro bigquery__x_date_add(d, n, part) %}date_add({{ d }}, interval {{ n }} {{ part }}){% endmacro %}
+{% macro bigquery__x_date_add(d, n, part) -%}
+    date_add({{ d }}, interval {{ n }} {{ part }})
+{%- endmacro %}
 
 {#- Instant plus n seconds, minutes, hours or days of 24 hours. -#}
-{% macro x_ts_add(ts, n, part='hour') %}{{ return(adapter.dispatch('x_ts_add')(ts, n, part)) }}{% endmacro %}
-{% macro default__x_ts_add(ts, n, part) %}({{ ts }} + ({{ n }}) * interval 1 {{ part }}){% endmacro %}
+{% macro x_ts_add(ts, n, part='hour') -%}
+    {{ return(adapter.dispatch('x_ts_add')(ts, n, part)) }}
+{%- endmacro %}
+{% macro default__x_ts_add(ts, n, part) -%}
+    ({{ ts }} + ({{ n }}) * interval 1 {{ part }})
+{%- endmacro %}
 {% macro bigquery__x_ts_add(ts, n, part) -%}
     timestamp_add({{ ts }}, interval {{ n }} {{ part }})
 {%- endmacro %}
 
 {#- Calendar boundaries between two DATEs, b after a positive; 'isoweek', never 'week'. -#}
-{% macro x_date_diff(part, a, b) %}{{ return(adapter.dispatch('x_date_diff')(part, a, b)) }}{% endmacro %}
+{% macro x_date_diff(part, a, b) -%}
+    {{ return(adapter.dispatch('x_date_diff')(part, a, b)) }}
+{%- endmacro %}
 {% macro default__x_date_diff(part, a, b) -%}
     {%- if part == 'isoweek' -%}
     (date_diff('day', date_trunc('week', {{ a }}), date_trunc('week', {{ b }})) // 7)
@@ -86,9 +104,13 @@
 {%- endmacro %}
 
 {#- Whole units elapsed between two instants, b after a positive. -#}
-{% macro x_elapsed(part, a, b) %}{{ return(adapter.dispatch('x_elapsed')(part, a, b)) }}{% endmacro %}
+{% macro x_elapsed(part, a, b) -%}
+    {{ return(adapter.dispatch('x_elapsed')(part, a, b)) }}
+{%- endmacro %}
 {% macro default__x_elapsed(part, a, b) %}date_sub('{{ part }}', {{ a }}, {{ b }}){% endmacro %}
-{% macro bigquery__x_elapsed(part, a, b) %}timestamp_diff({{ b }}, {{ a }}, {{ part }}){% endmacro %}
+{% macro bigquery__x_elapsed(part, a, b) -%}
+    timestamp_diff({{ b }}, {{ a }}, {{ part }})
+{%- endmacro %}
 
 {#- Weekday of a date, 1 = Monday to 7 = Sunday. -#}
 {% macro x_isodow(d) %}{{ return(adapter.dispatch('x_isodow')(d)) }}{% endmacro %}
@@ -101,7 +123,9 @@
 {% macro bigquery__x_unix_day(d) %}unix_date({{ d }}){% endmacro %}
 
 {#- Date as text in a strftime format. -#}
-{% macro x_fmt_date(d, format) %}{{ return(adapter.dispatch('x_fmt_date')(d, format)) }}{% endmacro %}
+{% macro x_fmt_date(d, format) -%}
+    {{ return(adapter.dispatch('x_fmt_date')(d, format)) }}
+{%- endmacro %}
 {% macro default__x_fmt_date(d, format) %}strftime({{ d }}, '{{ format }}'){% endmacro %}
 {% macro bigquery__x_fmt_date(d, format) %}format_date('{{ format }}', {{ d }}){% endmacro %}
 
@@ -116,7 +140,9 @@
 {% macro bigquery__x_from_epoch_us(n) %}timestamp_micros({{ n }}){% endmacro %}
 
 {#- Rows (d date), both ends included; a table expression that asks no warehouse while compiling. -#}
-{% macro days_between(first, last) %}{{ return(adapter.dispatch('days_between')(first, last)) }}{% endmacro %}
+{% macro days_between(first, last) -%}
+    {{ return(adapter.dispatch('days_between')(first, last)) }}
+{%- endmacro %}
 {% macro default__days_between(first, last) -%}
     (
         select cast(unnest(generate_series(

@@ -11,7 +11,9 @@
 {#- Number of elements of the JSON array; zero for null and for anything else. -#}
 {% macro x_json_length(col) %}{{ return(adapter.dispatch('x_json_length')(col)) }}{% endmacro %}
 {% macro default__x_json_length(col) %}coalesce(try(json_array_length({{ col }})), 0){% endmacro %}
-{% macro bigquery__x_json_length(col) %}coalesce(array_length(json_query_array({{ col }})), 0){% endmacro %}
+{% macro bigquery__x_json_length(col) -%}
+    coalesce(array_length(json_query_array({{ col }})), 0)
+{%- endmacro %}
 
 {#- One parameter of a GA4 event as text. params: the export's array of {key, value} as JSON text;
     field: string_value or int_value. -#}

@@ -29,7 +29,9 @@
 {#- a / b as float; null when b is zero. -#}
 {% macro x_safe_divide(a, b) %}{{ return(adapter.dispatch('x_safe_divide')(a, b)) }}{% endmacro %}
 {% macro default__x_safe_divide(a, b) %}(cast({{ a }} as double) / nullif({{ b }}, 0)){% endmacro %}
-{% macro bigquery__x_safe_divide(a, b) %}safe_divide(cast({{ a }} as float64), {{ b }}){% endmacro %}
+{% macro bigquery__x_safe_divide(a, b) -%}
+    safe_divide(cast({{ a }} as float64), {{ b }})
+{%- endmacro %}
 
 {#- Integer quotient, towards zero. -#}
 {% macro x_int_div(a, b) %}{{ return(adapter.dispatch('x_int_div')(a, b)) }}{% endmacro %}
@@ -63,8 +65,8 @@
 {% macro minor_units(amount, currency) -%}
     case
         when upper({{ currency }}) in (
-            'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND', 'VUV', 'XAF', 'XOF',
-            'XPF'
+            'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'VND',
+            'VUV', 'XAF', 'XOF', 'XPF'
         ) then {{ to_money(amount) }}
         else {{ cents(amount) }}
     end

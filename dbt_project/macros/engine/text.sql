@@ -12,32 +12,52 @@
 {%- endmacro %}
 
 {#- Text before the first mark; anything when the mark is missing. -#}
-{% macro text_before(text, mark) %}{{ return(adapter.dispatch('text_before')(text, mark)) }}{% endmacro %}
+{% macro text_before(text, mark) -%}
+    {{ return(adapter.dispatch('text_before')(text, mark)) }}
+{%- endmacro %}
 {% macro default__text_before(text, mark) -%}
     substr({{ text }}, 1, strpos({{ text }}, '{{ mark }}') - 1)
 {%- endmacro %}
-{% macro bigquery__text_before(text, mark) %}split({{ text }}, '{{ mark }}')[safe_offset(0)]{% endmacro %}
+{% macro bigquery__text_before(text, mark) -%}
+    split({{ text }}, '{{ mark }}')[safe_offset(0)]
+{%- endmacro %}
 
 {#- Text after the first mark, where there is only one; anything when the mark is missing. -#}
-{% macro text_after(text, mark) %}{{ return(adapter.dispatch('text_after')(text, mark)) }}{% endmacro %}
+{% macro text_after(text, mark) -%}
+    {{ return(adapter.dispatch('text_after')(text, mark)) }}
+{%- endmacro %}
 {% macro default__text_after(text, mark) -%}
     substr({{ text }}, strpos({{ text }}, '{{ mark }}') + 1)
 {%- endmacro %}
-{% macro bigquery__text_after(text, mark) %}split({{ text }}, '{{ mark }}')[safe_offset(1)]{% endmacro %}
+{% macro bigquery__text_after(text, mark) -%}
+    split({{ text }}, '{{ mark }}')[safe_offset(1)]
+{%- endmacro %}
 
 {#- First group of a regular expression (RE2); null when it does not match. -#}
-{% macro x_regex_group(text, re) %}{{ return(adapter.dispatch('x_regex_group')(text, re)) }}{% endmacro %}
-{% macro default__x_regex_group(text, re) %}nullif(regexp_extract({{ text }}, '{{ re }}', 1), ''){% endmacro %}
-{% macro bigquery__x_regex_group(text, re) %}nullif(regexp_extract({{ text }}, r'{{ re }}'), ''){% endmacro %}
+{% macro x_regex_group(text, re) -%}
+    {{ return(adapter.dispatch('x_regex_group')(text, re)) }}
+{%- endmacro %}
+{% macro default__x_regex_group(text, re) -%}
+    nullif(regexp_extract({{ text }}, '{{ re }}', 1), '')
+{%- endmacro %}
+{% macro bigquery__x_regex_group(text, re) -%}
+    nullif(regexp_extract({{ text }}, r'{{ re }}'), '')
+{%- endmacro %}
 
 {#- True when a regular expression (RE2) matches somewhere. -#}
-{% macro x_regex_has(text, re) %}{{ return(adapter.dispatch('x_regex_has')(text, re)) }}{% endmacro %}
+{% macro x_regex_has(text, re) -%}
+    {{ return(adapter.dispatch('x_regex_has')(text, re)) }}
+{%- endmacro %}
 {% macro default__x_regex_has(text, re) %}regexp_matches({{ text }}, '{{ re }}'){% endmacro %}
 {% macro bigquery__x_regex_has(text, re) %}regexp_contains({{ text }}, r'{{ re }}'){% endmacro %}
 
 {#- Array of the parts of a text. -#}
-{% macro x_split(text, separator) %}{{ return(adapter.dispatch('x_split')(text, separator)) }}{% endmacro %}
-{% macro default__x_split(text, separator) %}string_split({{ text }}, '{{ separator }}'){% endmacro %}
+{% macro x_split(text, separator) -%}
+    {{ return(adapter.dispatch('x_split')(text, separator)) }}
+{%- endmacro %}
+{% macro default__x_split(text, separator) -%}
+    string_split({{ text }}, '{{ separator }}')
+{%- endmacro %}
 {% macro bigquery__x_split(text, separator) %}split({{ text }}, '{{ separator }}'){% endmacro %}
 
 {#- One row per element, used as: from t cross join {{ x_unnest('arr', 'x') }}. -#}

@@ -1,6 +1,7 @@
 {# Types that two warehouses spell differently. default__ is DuckDB. #}
 
-{#- Money: two decimals, exact. BigQuery's numeric keeps nine, so values are rounded by to_money(). -#}
+{#- Money: two decimals, exact. BigQuery's numeric keeps nine, so values are rounded by
+    to_money(). -#}
 {% macro type_money() %}{{ return(adapter.dispatch('type_money')()) }}{% endmacro %}
 {% macro default__type_money() %}decimal(18, 2){% endmacro %}
 {% macro bigquery__type_money() %}numeric{% endmacro %}
@@ -25,7 +26,8 @@
 {% macro default__type_double() %}double{% endmacro %}
 {% macro bigquery__type_double() %}float64{% endmacro %}
 
-{#- The warehouse's type of a raw column's declared data_type (a BigQuery name; json is JSON text). -#}
+{#- The warehouse's type of a raw column's declared data_type (a BigQuery name; json is JSON
+    text). -#}
 {% macro raw_type(data_type) %}
     {%- set types = {
         'string': type_text(), 'json': type_text(), 'int64': type_integer(), 'float64': type_double(),

@@ -1,6 +1,6 @@
--- Which customer each record belongs to. Records that share an e-mail are one customer; an address of a role
--- (info@, noreply@) names nobody, so such a record stands for itself. An id follows from its key alone and is the same
--- in every run.
+-- Which customer each record belongs to. Records that share an e-mail are one customer; an
+-- address of a role (info@, noreply@) names nobody, so such a record stands for itself. An id
+-- follows from its key alone and is the same in every run.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
 with

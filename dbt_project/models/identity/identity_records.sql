@@ -1,4 +1,5 @@
--- Every record of a person that any source holds: accounts, guest orders, profiles, users, contacts.
+-- Every record of a person that any source holds: accounts, guest orders, profiles, users,
+-- contacts.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
 with
@@ -63,8 +64,8 @@ accounts as (
 
 ),
 
--- an order without an account, or whose account is not in the customers table, stands for its buyer; orders of one
--- unknown account are one record
+-- an order without an account, or whose account is not in the customers table, stands for its
+-- buyer; orders of one unknown account are one record
 orders_without_account as (
 
     select

@@ -1,4 +1,5 @@
--- What Shopify charged for orders that are neither tests nor deleted is what the conformed orders say, to the cent.
+-- What Shopify charged for orders that are neither tests nor deleted is what the conformed orders
+-- say, to the cent.
 with raw_orders as (
     select
         count(*) as orders,

@@ -1,4 +1,5 @@
--- The payments of the web shop's orders, refunds taken off, are what the conformed orders say, to the cent.
+-- The payments of the web shop's orders, refunds taken off, are what the conformed orders say, to
+-- the cent.
 with raw_payments as (
     select coalesce(sum({{ cents('payments.amount') }}), 0) as paid_amount
     from {{ raw('webshop', 'payments') }} as payments

@@ -1,5 +1,5 @@
--- Amazon names no buyer across orders; the relay alias is the only thing two orders can share. It is a key inside
--- Amazon and never an e-mail.
+-- Amazon names no buyer across orders; the relay alias is the only thing two orders can share. It
+-- is a key inside Amazon and never an e-mail.
 with
 
 orders as (

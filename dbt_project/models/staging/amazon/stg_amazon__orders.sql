@@ -1,4 +1,5 @@
--- The buyer's address is never an e-mail here, whatever it looks like: Amazon forbids using it elsewhere.
+-- The buyer's address is never an e-mail here, whatever it looks like: Amazon forbids using it
+-- elsewhere.
 with
 
 source as (
@@ -7,7 +8,8 @@ source as (
         *,
         lower({{ clean_text('buyer_info_buyer_email') }}) as relay_alias,
         {{ clean_text('buyer_info_buyer_name') }} as buyer_name,
-        coalesce(lower(order_status) in ('canceled', 'cancelled', 'unfulfillable'), false) as is_cancelled,
+        coalesce(lower(order_status) in ('canceled', 'cancelled', 'unfulfillable'), false)
+            as is_cancelled,
         coalesce({{ money('order_total_amount') }}, 0) as order_total
     from {{ raw('amazon', 'orders') }}
 

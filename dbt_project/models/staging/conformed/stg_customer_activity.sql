@@ -1,5 +1,6 @@
--- Customers, orders and payments in one: every order that counts, in the order the customer placed them, with the
--- stage of life and the value reached at that order. Only money in the reporting currency adds up.
+-- Customers, orders and payments in one: every order that counts, in the order the customer
+-- placed them, with the stage of life and the value reached at that order. Only money in the
+-- reporting currency adds up.
 {{ warehouse_layout(partition_by='ordered_at', cluster_by=['customer_id']) }}
 
 with
@@ -50,7 +51,8 @@ sequenced as (
     select
         *,
         row_number() over customer_orders as order_number_of_customer,
-        sum(case when is_reporting_currency then net_amount else 0 end) over customer_orders as cumulative_revenue,
+        sum(case when is_reporting_currency then net_amount else 0 end) over customer_orders
+            as cumulative_revenue,
         lag(order_date) over customer_orders as previous_order_date,
         min(order_month) over customer_orders as first_order_month
     from activity

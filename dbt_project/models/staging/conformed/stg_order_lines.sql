@@ -41,7 +41,8 @@ final as (
     inner join orders
         on lines.order_key = orders.order_key
     left join products
-        on {{ product_key('lines.channel', 'lines.sku', 'lines.product_id') }} = products.product_key
+        on {{ product_key('lines.channel', 'lines.sku', 'lines.product_id') }}
+            = products.product_key
 
 )
 

@@ -1,5 +1,6 @@
--- What is sold, one row per article of the shop. The SKU is the shop's own name for an article on every channel; an
--- article without one is known by its channel's product id. A channel that names a category describes it best.
+-- What is sold, one row per article of the shop. The SKU is the shop's own name for an article on
+-- every channel; an article without one is known by its channel's product id. A channel that
+-- names a category describes it best.
 {{ config(materialized='table') }}
 
 with

@@ -1,4 +1,5 @@
--- One row: the currency that money is summed in. Orders in other currencies keep their own and are not converted.
+-- One row: the currency that money is summed in. Orders in other currencies keep their own and
+-- are not converted.
 {{ config(materialized='table') }}
 
 with

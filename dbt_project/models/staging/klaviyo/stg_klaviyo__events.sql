@@ -1,5 +1,5 @@
--- Klaviyo never changes an event, so rows with one id are one event; the greatest value of each column makes the
--- result the same whatever order the rows arrive in.
+-- Klaviyo never changes an event, so rows with one id are one event; the greatest value of each
+-- column makes the result the same whatever order the rows arrive in.
 with
 
 source as (

@@ -31,7 +31,8 @@ final as (
         email_marketing_consent_at as email_consent_at,
         is_suppressed,
         lower({{ x_json('email_suppressions', '$[0].reason') }}) as suppression_reason,
-        coalesce(can_receive_email_marketing, consent = 'subscribed' and not is_suppressed) as can_receive_email,
+        coalesce(can_receive_email_marketing, consent = 'subscribed' and not is_suppressed)
+            as can_receive_email,
         last_event_date as last_event_at,
         created as created_at,
         updated as updated_at

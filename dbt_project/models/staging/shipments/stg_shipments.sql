@@ -1,5 +1,6 @@
--- One row per thing that happened to a parcel, of all carriers, in one vocabulary. Feeds repeat scans, and two depots
--- report the same failure in the same second: those are one. A table, because tests and marts read it often.
+-- One row per thing that happened to a parcel, of all carriers, in one vocabulary. Feeds repeat
+-- scans, and two depots report the same failure in the same second: those are one. A table,
+-- because tests and marts read it often.
 {{ config(materialized='table') }}
 {{ warehouse_layout(partition_by='event_at', cluster_by=['tracking_number']) }}
 
@@ -26,15 +27,27 @@ orders as (
 feeds as (
 
     select
-        carrier, tracking_number, order_reference, event_type, event_at, location,
-        estimated_delivery_at, received_at
+        carrier,
+        tracking_number,
+        order_reference,
+        event_type,
+        event_at,
+        location,
+        estimated_delivery_at,
+        received_at
     from dhl_events
 
     union all
 
     select
-        carrier, tracking_number, order_reference, event_type, event_at, location,
-        estimated_delivery_at, received_at
+        carrier,
+        tracking_number,
+        order_reference,
+        event_type,
+        event_at,
+        location,
+        estimated_delivery_at,
+        received_at
     from dpd_scans
 
 ),
@@ -69,7 +82,8 @@ parcels as (
 
 ),
 
--- an order number that two channels share names no order, unless the carrier got it exactly as printed
+-- an order number that two channels share names no order, unless the carrier got it exactly as
+-- printed
 order_numbers as (
 
     select
@@ -111,14 +125,15 @@ addressed as (
 final as (
 
     select
-        {{ x_md5("scans.carrier || '|' || scans.tracking_number || '|' || scans.event_type || '|' || "
-            ~ epoch_text('scans.event_at')) }} as scan_key,
+        {{ x_md5("scans.carrier || '|' || scans.tracking_number || '|' || scans.event_type"
+            ~ " || '|' || " ~ epoch_text('scans.event_at')) }} as scan_key,
         scans.tracking_number,
         scans.carrier,
         addressed.order_key,
         scans.event_type,
         scans.location,
-        scans.event_type = 'delivered' and scans.event_at = addressed.delivered_at as is_first_delivered,
+        scans.event_type = 'delivered' and scans.event_at = addressed.delivered_at
+            as is_first_delivered,
         scans.event_at,
         scans.estimated_delivery_at,
         scans.received_at

@@ -1,5 +1,5 @@
--- "PickedUp" has two meanings at DPD: after a failed attempt or at a parcel shop the customer collected the parcel;
--- before that the courier took it over from the sender.
+-- "PickedUp" has two meanings at DPD: after a failed attempt or at a parcel shop the customer
+-- collected the parcel; before that the courier took it over from the sender.
 with
 
 source as (
@@ -30,7 +30,8 @@ final as (
         'dpd' as carrier,
         source.tracking_number,
         {{ clean_text('source.order_reference') }} as order_reference,
-        {{ dpd_event_type('source.code', 'source.event_at >= attempts.first_attempt_at') }} as event_type,
+        {{ dpd_event_type('source.code', 'source.event_at >= attempts.first_attempt_at') }}
+            as event_type,
         source.status as carrier_status,
         source.event_at,
         {{ clean_text('source.location') }} as location,

@@ -7,7 +7,8 @@ source as (
         coalesce(cancelled_at <= {{ as_of_end() }}, false)
             or coalesce(lower(financial_status) in ('voided', 'expired'), false) as is_cancelled
     from {{ normalise_contacts(
-        raw('shopify', 'order'), email='email', phone='phone', country='shipping_address_country_code'
+        raw('shopify', 'order'),
+        email='email', phone='phone', country='shipping_address_country_code'
     ) }}
     where not coalesce(_fivetran_deleted, false)
         and not coalesce(test, false)
@@ -40,7 +41,8 @@ payments as (
     select
         order_id,
         coalesce(
-            min(case when payment_method != 'gift_card' then payment_method end), min(payment_method)
+            min(case when payment_method != 'gift_card' then payment_method end),
+            min(payment_method)
         ) as payment_method,
         max(case when payment_method = 'gift_card' then 1 else 0 end) = 1 as has_gift_card
     from {{ ref('stg_shopify__transactions') }}
@@ -57,7 +59,9 @@ final as (
         'shopify:' || source.id as order_key,
         source.id as order_id,
         coalesce(
-            {{ clean_text('source.name') }}, cast(source.order_number as {{ type_text() }}), source.id
+            {{ clean_text('source.name') }},
+            cast(source.order_number as {{ type_text() }}),
+            source.id
         ) as order_number,
         'shopify:' || source.customer_id as customer_key,
         source.email,
@@ -78,15 +82,20 @@ final as (
         coalesce(source.total_discounts, 0) as discount_amount,
         coalesce(source.total_shipping_price, 0) as shipping_amount,
         coalesce(refunds.refunded_amount, 0) as refunded_amount,
-        {{ net_amount('source.total_price', 'refunds.refunded_amount', 'source.is_cancelled') }} as net_amount,
+        {{ net_amount('source.total_price', 'refunds.refunded_amount', 'source.is_cancelled') }}
+            as net_amount,
         {{ currency_code('source.currency') }} as currency,
-        discount_codes.coupon_code is not null or coalesce(payments.has_gift_card, false) as is_promotional,
+        discount_codes.coupon_code is not null or coalesce(payments.has_gift_card, false)
+            as is_promotional,
         discount_codes.coupon_code,
         payments.payment_method,
         {{ clean_text('source.source_name') }} as source_name,
-        {{ acquisition('source', 'source.landing_site', 'source.referring_site') }} as acquisition_source,
-        {{ acquisition('medium', 'source.landing_site', 'source.referring_site') }} as acquisition_medium,
-        {{ acquisition('campaign', 'source.landing_site', 'source.referring_site') }} as acquisition_campaign
+        {{ acquisition('source', 'source.landing_site', 'source.referring_site') }}
+            as acquisition_source,
+        {{ acquisition('medium', 'source.landing_site', 'source.referring_site') }}
+            as acquisition_medium,
+        {{ acquisition('campaign', 'source.landing_site', 'source.referring_site') }}
+            as acquisition_campaign
     from source
     left join refunds
         on source.id = refunds.order_id

@@ -1,5 +1,5 @@
--- Money that moved: sales and captures in, refunds out. An authorization moves nothing; an order paid by gift card
--- (sale) and card (capture) has two payments.
+-- Money that moved: sales and captures in, refunds out. An authorization moves nothing; an order
+-- paid by gift card (sale) and card (capture) has two payments.
 with
 
 transactions as (

@@ -1,5 +1,6 @@
--- One row per refund with its money counted once. What the payment provider paid back is the truth; a refund
--- without transactions counts its lines with tax plus its adjustments (which are negative for the customer's gain).
+-- One row per refund with its money counted once. What the payment provider paid back is the
+-- truth; a refund without transactions counts its lines with tax plus its adjustments (which are
+-- negative for the customer's gain).
 with
 
 refunds as (

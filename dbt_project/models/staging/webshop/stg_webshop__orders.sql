@@ -10,7 +10,8 @@ source as (
 
 ),
 
--- the value of an order is what was paid, gift cards and coupons included; money paid back is negative
+-- the value of an order is what was paid, gift cards and coupons included; money paid back is
+-- negative
 payments as (
 
     select
@@ -21,7 +22,8 @@ payments as (
             min(case when payment_method not in ('coupon', 'gift_card') then payment_method end),
             min(payment_method)
         ) as payment_method,
-        max(case when payment_method in ('coupon', 'gift_card') then 1 else 0 end) = 1 as has_promotion
+        max(case when payment_method in ('coupon', 'gift_card') then 1 else 0 end) = 1
+            as has_promotion
     from {{ ref('stg_webshop__payments') }}
     group by order_key
 

@@ -1,5 +1,5 @@
--- Both forms of customer satisfaction in one: the older good/bad rating and the survey of one to five. Offers that
--- nobody answered are no rating.
+-- Both forms of customer satisfaction in one: the older good/bad rating and the survey of one to
+-- five. Offers that nobody answered are no rating.
 with
 
 legacy as (

@@ -1,4 +1,5 @@
--- Merged tickets are closed with Zendesk's own tag and hold no answer; deleted ones stay for the record.
+-- Merged tickets are closed with Zendesk's own tag and hold no answer; deleted ones stay for the
+-- record.
 with
 
 source as (
@@ -18,7 +19,9 @@ final as (
         lower(status) as status,
         lower(priority) as priority,
         lower(type) as ticket_type,
-        coalesce({{ x_json('via', '$.channel') }}, case when substr(via, 1, 1) != '{' then via end) as contact_channel,
+        coalesce(
+            {{ x_json('via', '$.channel') }}, case when substr(via, 1, 1) != '{' then via end
+        ) as contact_channel,
         {{ clean_text('subject') }} as subject,
         coalesce(lower(status) in ('new', 'open', 'pending', 'hold'), false) as is_open,
         coalesce(lower(status) = 'deleted', false) as is_deleted,
