@@ -171,6 +171,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         "c360_platform.activation.errors": ("SyncError",),
         "c360_platform.terminal": ("LoopFailed",),
         "c360_platform.dbt_manifest": ("ManifestError",),
+        "c360_platform.bench.processes": ("BenchError",),
     }
     loaded = [
         getattr(sys.modules.get(module), name, None) for module, group in names.items() for name in group

@@ -5,15 +5,19 @@
 -- the newsletter.
 create temp table klaviyo_member as
 with shop_records as (
-    select person_id, created_at from shopify_customer where not is_placeholder_email(written_email)
+    select person_id, created_at, written_phone
+    from shopify_customer
+    where not is_placeholder_email(written_email)
     union all
-    select person_id, created_at from webshop_customer
+    select person_id, created_at, written_phone from webshop_customer
 ),
 
 known as (
     select
         person_id,
         min(created_at) as known_since,
+        -- The shops hand on the phones that they know.
+        bool_or(written_phone is not null and not is_placeholder_phone(written_phone)) as gave_phone,
     from shop_records
     group by person_id
 ),
@@ -28,6 +32,7 @@ members as (
     select
         person.*,
         known.known_since,
+        coalesce(known.gave_phone, elsewhere.person_id is null) as can_give_phone,
         coalesce(
             known.known_since + interval 3 minutes,
             moment(
@@ -61,7 +66,9 @@ decided as (
         end as has_subscribed,
         joined_at + to_minutes(whole('opt in', person_id, 1, 2000)) as opted_in_at,
         uniform('mail trouble', person_id) as trouble,
-        head_id = person_id and phone is not null and country_code = 'DE' as can_have_phone,
+        (
+            can_give_phone and head_id = person_id and phone is not null and country_code = 'DE'
+        ) as can_have_phone,
         (
             can_have_phone and not is_sign_up and chance('no mailbox at klaviyo', person_id, 0.01)
         ) as has_only_phone,
