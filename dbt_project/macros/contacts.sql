@@ -116,9 +116,22 @@
     end
 {%- endmacro %}
 
-{#- Two letters, upper case, of a country code; null for anything else. -#}
+{#- Country as two letters: codes are taken as they are, names in English or German where we ship. -#}
 {% macro country_code(expr) -%}
-    case when length(trim({{ expr }})) = 2 then upper(trim({{ expr }})) end
+    {%- set names = {
+        'AT': ['austria', 'österreich'], 'BE': ['belgium', 'belgien'], 'CH': ['switzerland', 'schweiz'],
+        'CZ': ['czechia', 'tschechien'], 'DE': ['germany', 'deutschland'], 'DK': ['denmark', 'dänemark'],
+        'ES': ['spain', 'spanien'], 'FR': ['france', 'frankreich'], 'GB': ['united kingdom'],
+        'IT': ['italy', 'italien'], 'LI': ['liechtenstein'], 'LU': ['luxembourg', 'luxemburg'],
+        'NL': ['netherlands', 'niederlande'], 'PL': ['poland', 'polen'], 'SE': ['sweden', 'schweden'],
+        'US': ['united states'],
+    } -%}
+    case
+        when length(trim({{ expr }})) = 2 then upper(trim({{ expr }}))
+        {%- for code, spellings in names.items() %}
+        when lower(trim({{ expr }})) in ('{{ spellings | join("', '") }}') then '{{ code }}'
+        {%- endfor %}
+    end
 {%- endmacro %}
 
 {#- Text without surrounding blanks; null when nothing is left. -#}

@@ -48,17 +48,17 @@ ranked_records as (
                 end desc,
                 records.record_key
         ) as precedence,
-        min(case when records.source = 'klaviyo' then 1 else 0 end) over (
+        min(case when records.source in ('klaviyo', 'zendesk') then 1 else 0 end) over (
             partition by customer_ids.customer_id
-        ) = 0 as is_known_elsewhere
+        ) = 0 as is_known_to_the_shop
     from customer_ids
     inner join records
         on customer_ids.record_key = records.record_key
 
 ),
 
--- Klaviyo speaks only for people whom nobody else knows: what was pushed there must not come back
--- as truth, or a phone that was deleted in the shop would live on for ever.
+-- Klaviyo speaks only for people whom no shop and no CRM knows: what was pushed there must not come
+-- back as truth, or a phone that was deleted in the shop would live on for ever.
 -- First and last name come from one record: one that has both, where there is one.
 named_records as (
 
@@ -69,7 +69,7 @@ named_records as (
             when first_name is not null or last_name is not null then precedence + 1000000
         end as name_precedence
     from ranked_records
-    where source != 'klaviyo' or not is_known_elsewhere
+    where source != 'klaviyo' or not is_known_to_the_shop
 
 ),
 
