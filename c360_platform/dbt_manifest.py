@@ -6,6 +6,7 @@ warehouse. Does not belong here: building models (assets/transform.py) and what 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -92,6 +93,14 @@ def dbt_variables(settings: Settings) -> dict[str, str]:
     }
 
 
+def dbt_arguments(settings: Settings) -> list[str]:
+    """Arguments that every dbt command gets: dbt parses anew when they differ from the last command's."""
+    arguments = ["--target", settings.engine]
+    if settings.as_of is not None:
+        arguments += ["--vars", json.dumps({"as_of": settings.as_of.isoformat()})]
+    return arguments
+
+
 def _is_current(manifest: Path, project: Path) -> bool:
     try:
         made = manifest.stat().st_mtime_ns
@@ -123,6 +132,7 @@ def _parse(settings: Settings, path: Path) -> None:
     command = [
         dbt_executable(), "--no-use-colors", "--quiet", "--log-level-file", "none", "parse",
         "--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target,
+        *dbt_arguments(settings),
     ]  # fmt: skip
     stamp = path.parent / ".parse.started"
     stamp.touch()

@@ -72,7 +72,9 @@ class Dbt(DbtCliResource):
         return Version(importlib.metadata.version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        return None if self.target == "duckdb" else super()._initialize_dbt_core_adapter(args)
+        if self.variables.get("C360_DBT_TARGET") == "duckdb":
+            return None
+        return super()._initialize_dbt_core_adapter(args)
 
     def cli(self, args: Sequence[str], **options: Any) -> DbtCliInvocation:
         """As the parent's, with the variables that profiles.yml reads in the child's environment."""
@@ -103,7 +105,6 @@ def make_resources(settings: Settings) -> dict[str, object]:
         "dbt": Dbt(
             project_dir=str(settings.dbt_project_dir),
             profiles_dir=str(settings.dbt_project_dir),
-            target=settings.engine,
             dbt_executable=dbt_executable(),
             variables=dbt_variables(settings),
         ),

@@ -15,7 +15,7 @@ Our own writes move the file's time as well; they cost one look, find the versio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,14 @@ LONGEST_RUN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Known:
-    """What the sensor has acted upon: the warehouse's fingerprint, and per table a version and a report."""
+    """What the sensor has acted upon: the warehouse's fingerprint, and per table a data version and a report.
+
+    `looks` and `reports` are positions in the event log: of the look that found the version, of the report.
+    """
 
     fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    looks: Mapping[str, int] = field(default_factory=dict)
     reports: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
@@ -74,7 +78,7 @@ def make_shipments_sensor(
         requests: list[dg.RunRequest] = []
         news = _news(known, now)
         if news:
-            requests.append(dg.RunRequest(job_name=SHIPMENT_EVENTS, run_key=f"events {news}"))
+            requests.append(dg.RunRequest(job_name=SHIPMENT_EVENTS, run_key=news))
         fingerprint = (
             _rested_file(settings.warehouse_path)
             if settings.engine == "duckdb"
@@ -83,7 +87,7 @@ def make_shipments_sensor(
         look = fingerprint not in ("", known.fingerprint) and not _busy(context.instance)
         if look:
             requests.append(dg.RunRequest(job_name=OBSERVE_SHIPMENTS, run_key=f"look {fingerprint}"))
-        cursor = Known(fingerprint if look else known.fingerprint, now.versions, now.reports).write()
+        cursor = replace(now, fingerprint=fingerprint if look else known.fingerprint).write()
         skip = None if requests else dg.SkipReason("no new shipment data")
         return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=cursor)
 
@@ -93,29 +97,32 @@ def make_shipments_sensor(
 def _recorded(instance: dg.DagsterInstance, tables: Sequence[RawTable]) -> Known:
     """The newest data version and the newest outside report of every table, from the event log."""
     versions: dict[str, str] = {}
+    looks: dict[str, int] = {}
     reports: dict[str, int] = {}
     for table in tables:
         for record in instance.fetch_observations(table.key, limit=1).records:
             observation = record.asset_observation
             if observation is not None and observation.data_version is not None:
                 versions[table.name] = observation.data_version
+                looks[table.name] = record.storage_id
         for record in instance.fetch_materializations(table.key, limit=1).records:
             reports[table.name] = record.storage_id
-    return Known(versions=versions, reports=reports)
+    return Known(versions=versions, looks=looks, reports=reports)
 
 
 def _news(known: Known, now: Known) -> str:
-    """What differs from what is known, as text that is the same for the same news; empty for none.
+    """What differs from what is known, as the key of the run that it asks for; empty for nothing.
 
-    The first version of a table is no news: with it, the sensor begins to know.
+    Positions in the event log make the key: the same news never starts two runs, and rows that went and came
+    back are news again. The first version of a table is none: with it, the sensor begins to know.
     """
     changed = [
-        f"{name} {version}"
+        f"{name} look {now.looks[name]}"
         for name, version in now.versions.items()
         if known.versions.get(name, version) != version
     ]
     reported = [
-        f"{name} #{report}" for name, report in now.reports.items() if known.reports.get(name) != report
+        f"{name} report {report}" for name, report in now.reports.items() if known.reports.get(name) != report
     ]
     return ", ".join(sorted(changed + reported))
 

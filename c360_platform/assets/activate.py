@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.assets.transform import model_key
@@ -29,6 +30,15 @@ SCHEDULE_GROUPS = {"profiles": "profiles", "list": "segments", "events": "shipme
 KINDS = {"profiles": "profile", "list": "list", "events": "event"}
 # Higher goes first when several pushes wait: a customer waits for a parcel, not for a segment.
 PRIORITIES = {"events": "2", "profiles": "1", "list": "0"}
+
+
+class PushConfig(dg.Config):
+    """What a person can say to a push in the launchpad."""
+
+    allow_removals: bool = Field(
+        default=False,
+        description="Let an empty model and removals beyond the fuse pass, in this run.",
+    )
 
 
 def sync_key(name: str) -> dg.AssetKey:
@@ -72,7 +82,7 @@ def _push(
             dg.AssetCheckSpec(
                 ACCEPTED_CHECK,
                 asset=key,
-                description="Klaviyo accepted every row of the last push; the reasons of the others are in "
+                description="Klaviyo takes every row of the model; why it refuses others is in "
                 "c360_sync.rejections.",
             )
         ],
@@ -84,6 +94,7 @@ def _push(
     )
     def push(
         context: dg.AssetExecutionContext,
+        config: PushConfig,
         warehouse: dg.ResourceParam[WarehouseAccess],
         klaviyo: dg.ResourceParam[KlaviyoAccess],
     ) -> dg.MaterializeResult:
@@ -97,6 +108,7 @@ def _push(
                 run_id=context.run_id,
                 now=datetime.now(UTC),
                 progress=context.log.info,
+                allow_removals=config.allow_removals,
             )
         return dg.MaterializeResult(metadata=_counters(report), check_results=[_verdict(report)])
 
@@ -104,27 +116,20 @@ def _push(
 
 
 def _counters(report: "SyncReport") -> dict[str, Any]:
-    counters = {
-        name: getattr(report, name)
-        for name in ("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "requests")
-    }
     operations = {f"operation/{name}": count for name, count in sorted(report.by_operation.items())}
-    return {**counters, **operations, "seconds": round(report.seconds, 3)}
+    return {**report.counters(), **operations}
 
 
 def _verdict(report: "SyncReport") -> dg.AssetCheckResult:
-    """A warning: the rejected rows stay due and are kept with Klaviyo's reason, the others are in."""
+    """A warning: the rejected rows are kept with Klaviyo's reason, all others are in."""
     return dg.AssetCheckResult(
         check_name=ACCEPTED_CHECK,
         passed=report.rejected == 0,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{report.rejected} of {report.planned} rows rejected" if report.rejected else None,
+        description=f"rows kept out of Klaviyo: {report.rejected}" if report.rejected else None,
         metadata={
             "rejected": report.rejected,
-            "confirmed": report.confirmed,
-            "reasons": dg.MetadataValue.md(
-                f"`select * from c360_sync.rejections where sync = '{report.sync}'`"
-            ),
+            "reasons": f"select * from c360_sync.rejections where sync = '{report.sync}'",
         },
     )
 

@@ -25,11 +25,14 @@ KEPT_METADATA = ("first_run", "started_at", "finished_at", "dagster/column_schem
 
 def ingest_assets(settings: Settings, tables: Sequence[RawTable]) -> list[dg.AssetsDefinition]:
     """One multi-asset per source that dlt loads; its tables come and fail together."""
+    contract = {
+        name: [table for table in tables if table.source == name and table.loader == LOADED_BY_US]
+        for name in sources(settings)
+    }
     return [
-        _load(
-            name, make_source, [t for t in tables if t.source == name and t.loader == LOADED_BY_US], settings
-        )
+        _load(name, make_source, contract[name], settings)
         for name, make_source in sources(settings).items()
+        if contract[name]
     ]
 
 

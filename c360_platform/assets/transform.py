@@ -7,7 +7,8 @@ SQL, and parsing the project (dbt_manifest.py).
 # Annotations are not postponed here: Dagster needs those of decorated functions as objects.
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from dagster_dbt import (
 from dagster_dbt.errors import DagsterDbtError
 
 from c360_platform.assets.raw import raw_key
+from c360_platform.dbt_manifest import dbt_arguments, manifest_path
 from c360_platform.failures import one_line_failures
 from c360_platform.resources import Dbt, WarehouseAccess
 from c360_platform.settings import Settings
@@ -32,6 +34,7 @@ OWNERS = {"segments": ["team:marketing"], "marketing": ["team:marketing"]}
 DEFAULT_OWNERS = ["team:data"]
 COUNTED = {"table", "incremental", "seed", "snapshot"}
 MOST_PROBLEMS_SHOWN = 5
+PARTIAL_PARSE = "partial_parse.msgpack"
 
 
 class ModelTranslator(DagsterDbtTranslator):
@@ -78,12 +81,14 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
     def dbt_build(
         context: dg.AssetExecutionContext, dbt: Dbt, warehouse: dg.ResourceParam[WarehouseAccess]
     ) -> Iterator[Any]:
-        target.mkdir(parents=True, exist_ok=True)
+        _begin_with_parsed_project(target, settings)
         invocation = dbt.cli(build_arguments(settings), context=context, target_path=target)
         if settings.engine == "bigquery":
             events: Iterable[Any] = invocation.stream().fetch_row_counts()
         else:
-            events = _counted_at_the_end(invocation, warehouse.open(), counted_tables(manifest))
+            events = _counted_at_the_end(
+                invocation, warehouse.open(), counted_tables(manifest), context.log.info
+            )
         try:
             yield from events
         except DagsterDbtError as error:
@@ -93,18 +98,23 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
 
 
 def build_arguments(settings: Settings) -> list[str]:
-    """Arguments of `dbt` for a full build; the day is a variable so that any past day can be built again.
+    """Arguments of `dbt` for a full build.
 
     dbt's unit tests are left out: they test the code and not the data, and belong to the test suite.
     """
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    if settings.as_of is not None:
-        arguments += ["--vars", json.dumps({"as_of": settings.as_of.isoformat()})]
-    return arguments
+    return ["build", "--exclude-resource-type", "unit_test", *dbt_arguments(settings)]
+
+
+def _begin_with_parsed_project(target: Path, settings: Settings) -> None:
+    """Give the first build of a home what `dbt parse` found out for the manifest."""
+    parsed = manifest_path(settings).with_name(PARTIAL_PARSE)
+    target.mkdir(parents=True, exist_ok=True)
+    if parsed.exists() and not (target / PARTIAL_PARSE).exists():
+        shutil.copyfile(parsed, target / PARTIAL_PARSE)
 
 
 def with_singular_tests_attached(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The manifest with every test that reads several models attached to the last of them.
+    """The manifest with every test that reads several tables attached to the last model among them.
 
     dagster-dbt makes no check of such a test, so its failure would not hold back a push that another run
     starts.
@@ -114,8 +124,9 @@ def with_singular_tests_attached(manifest: Mapping[str, Any]) -> Mapping[str, An
     for unique_id, node in nodes.items():
         if node["resource_type"] != "test" or node.get("attached_node"):
             continue
-        models = [parent for parent in node["depends_on"]["nodes"] if parent in nodes]
-        if len(models) > 1:
+        read = node["depends_on"]["nodes"]
+        models = [parent for parent in read if parent in nodes]
+        if models and len(read) > 1:
             last = max(models, key=lambda model: (len(ancestors(model)), model))
             meta = node["config"].get("meta") or {}
             attached = {"dagster": {"ref": {"name": nodes[last]["name"]}}} | meta
@@ -145,7 +156,10 @@ def counted_tables(manifest: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _counted_at_the_end(
-    invocation: DbtCliInvocation, warehouse: Warehouse, tables: Mapping[str, tuple[str, str]]
+    invocation: DbtCliInvocation,
+    warehouse: Warehouse,
+    tables: Mapping[str, tuple[str, str]],
+    progress: Callable[[str], None],
 ) -> Iterator[Any]:
     """dbt's events with row counts. DuckDB lets nobody in while dbt runs, so they wait until it has ended.
 
@@ -154,7 +168,10 @@ def _counted_at_the_end(
     events: list[Any] = []
     failure: Exception | None = None
     try:
-        events.extend(invocation.stream())
+        for event in invocation.stream():
+            events.append(event)
+            if isinstance(event, dg.Output):
+                progress(f"built {event.output_name.replace('__', '.', 1)}")
     except DagsterDbtError as error:
         failure = error
     built = [e.output_name for e in events if isinstance(e, dg.Output) and e.output_name in tables]
@@ -202,9 +219,8 @@ def _problems(target: Path) -> Iterator[str]:
     except (OSError, ValueError, KeyError):
         return
     for result in results:
-        kind, _, name = result["unique_id"].partition(".")
-        name = name.split(".", 1)[-1]
+        kind, _package, name, *_hash = result["unique_id"].split(".")
         if result["status"] == "fail":
-            yield f"test {name} found {result['failures']} rows"
+            yield f"test {name} failed for {result['failures']} row{'s' * (result['failures'] != 1)}"
         elif result["status"] == "error":
             yield f"{kind} {name}: {' '.join((result['message'] or 'failed').split())}"

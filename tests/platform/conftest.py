@@ -1,0 +1,34 @@
+"""The tiny shop: every kind of asset, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from c360_platform import shipments_sensor
+from c360_platform.sandbox.server import Sandbox
+from c360_platform.settings import Settings
+from tests.platform.tiny_shop import TinyShop, write_project
+
+
+@pytest.fixture(scope="session")
+def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny shop's dbt project; tests that change it write their own."""
+    return write_project(tmp_path_factory.mktemp("tiny_project"))
+
+
+@pytest.fixture
+def tiny_shop(
+    home: Settings, sandbox: Sandbox, tiny_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TinyShop]:
+    """The tiny shop with its raw tables filled, and a sensor that does not wait for files to come to rest."""
+    monkeypatch.setattr(shipments_sensor, "REST_SECONDS", 0.0)
+    settings = replace(home, dbt_project_dir=tiny_project).pointed_at(sandbox.url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = TinyShop(settings, sandbox, instance)
+        shop.fill()
+        yield shop
