@@ -85,6 +85,7 @@ def run_sync(
         ledger.prepare()
         record.begin(spec.object, now)
         ledger.read_open()
+        ledger.close_orphans(now)
     run = Run(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience())
     sync = _Sync(run, Planner(spec, warehouse, ledger, now), allow_removals=allow_removals)
     requests_before = klaviyo.traffic.requests

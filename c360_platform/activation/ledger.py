@@ -56,6 +56,7 @@ class Ledger:
         self.rejections = warehouse.relation(SCHEMA, "rejections")
         self.plan = warehouse.relation(SCHEMA, f"plan_{sync}")
         self._open: list[Batch] = []
+        self._orphans: list[Batch] = []
         self._has_rejections = False
 
     def prepare(self) -> None:
@@ -72,13 +73,15 @@ class Ledger:
                     self.warehouse.execute(f"alter table {name} add column {column} {kind}")
 
     def read_open(self) -> None:
-        """Read what an earlier run left open."""
+        """Read what an earlier run left open. Without their plan nobody knows what was in the batches."""
         rows = self.warehouse.table(
             f"select {', '.join(BATCH_COLUMNS)} from {self.batches} "
             f"where sync = ? and status in ('planned', 'accepted') order by first_position",
             [self.sync],
         )
         self._open = [Batch(*row.values()) for row in rows.to_pylist()]
+        if self._open and not self.warehouse.exists(self.plan):
+            self._orphans, self._open = self._open, []
         self._has_rejections = (
             self.number(
                 f"select count(*) as n from {self.rejections} where sync = ? and resolved_at is null",
@@ -197,6 +200,10 @@ class Ledger:
         """Close batches that came to nothing; their rows are due again."""
         if batches:
             self._close(batches, "failed", at, message)
+
+    def close_orphans(self, at: datetime) -> None:
+        """Give up batches whose plan is gone; their rows are due again."""
+        self.failed(self._orphans, at, "the table of its plan is gone")
 
     def reject(self, batch: Batch, rejections: Sequence[Rejection], run_id: str, at: datetime) -> None:
         """Keep rows that Klaviyo refused; they are left out of the batch from now on."""

@@ -78,6 +78,17 @@ def test_a_killed_run_is_finished_first_and_then_the_new_state_of_the_model_is_s
     assert all(entry["properties"]["Note"] == "new" for entry in shop.klaviyo_profiles().values())
 
 
+def test_batches_whose_plan_is_gone_are_planned_anew(shop: Shop) -> None:
+    shop.profiles(PEOPLE)
+    kill(shop, "PROFILES", "accepted", "before", 2)
+    shop.warehouse.execute("drop table c360_sync.plan_profiles")
+
+    report = shop.run(PROFILES)
+
+    assert (report.confirmed, report.pending) == (25, 0)
+    assert len(shop.klaviyo_profiles()) == 25
+
+
 def test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends(shop: Shop) -> None:
     shop.events([shipment(number) for number in range(1, 26)])
     kill(shop, "EVENTS", "accepted", "before", 2)
