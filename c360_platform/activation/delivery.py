@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 # What a lane reads of its rows, whatever else it needs.
 ROW_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
+_READ_AHEAD = 4  # batches, of 4.6 MB at most
 # How often rows named by pointers are taken out of a body before it is halved instead.
 _STRIPPED_ROUNDS = 3
 # So many single rows refused without a pointer, and nothing accepted: then it is not the rows.
@@ -98,6 +99,29 @@ class Run:
         """The batch is off; its rows are due again, and the run ends with this message."""
         self.ledger.failed([batch], self.moment(), message)
         self.failures.append(message)
+
+
+class RowsAhead:
+    """Reads the rows of a few batches at once: opening the warehouse costs more than reading from it."""
+
+    def __init__(self, run: Run, columns: Sequence[str]) -> None:
+        self._run = run
+        self._columns = columns
+        self._queue: list[Batch] = []
+        self._read: dict[str, pa.Table] = {}
+
+    def expect(self, batches: Sequence[Batch]) -> None:
+        """The batches that will be asked for, in this order."""
+        self._queue = list(batches)
+
+    def of(self, batch: Batch) -> pa.Table:
+        if batch.batch_id not in self._read:
+            names = [other.batch_id for other in self._queue]
+            start = names.index(batch.batch_id) if batch.batch_id in names else None
+            wanted = [batch] if start is None else self._queue[start : start + _READ_AHEAD]
+            with self._run.ledger.warehouse.session():
+                self._read = {other.batch_id: self._run.ledger.rows(other, self._columns) for other in wanted}
+        return self._read.pop(batch.batch_id)
 
 
 class BulkLane(Protocol):

@@ -85,6 +85,10 @@ class Dialect:
         """The moment as the engine's timestamp with time zone; dates are midnight, all naive is UTC."""
         return expression if kind == "timestamp" else f"timezone('UTC', cast({expression} as timestamp))"
 
+    def unix_seconds(self, moment: str) -> str:
+        """Whole seconds since 1970 of a timestamp with time zone."""
+        return f"cast(floor(epoch({moment})) as bigint)"
+
     def json(self, expression: str, kind: Kind) -> str:
         """A column as JSON text, null when the column is null. Only for values without a `problem`."""
         if kind == "text":
@@ -159,6 +163,9 @@ class BigQueryDialect(Dialect):
 
     def as_timestamp(self, expression: str, kind: Kind) -> str:
         return expression if kind == "timestamp" else f"timestamp({expression}, 'UTC')"
+
+    def unix_seconds(self, moment: str) -> str:
+        return f"unix_seconds({moment})"
 
     def is_finite(self, expression: str) -> str:
         return f"not (is_nan({expression}) or is_inf({expression}))"

@@ -14,11 +14,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of, without
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, RowsAhead, Run, rejection_of, without
 from c360_platform.activation.errors import ApiProblem
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.payloads import event_body
@@ -32,8 +32,8 @@ _POINTER = re.compile(
 # Klaviyo indexes events after it has taken them, back-dated ones later. What is missing then is sent again.
 _INDEXED_WITHIN = timedelta(hours=1)
 _MOST_SENDS = 3
-# Reading back asks for windows of time; events closer together than this share one.
-_WINDOW_GAP = timedelta(hours=6)
+# Reading back asks for windows of time; events closer together than these seconds share one.
+_WINDOW_GAP = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Awaited:
 
     key: str
     metric: str
-    occurred_at: datetime
+    occurred_s: int
 
 
 class Events:
@@ -51,11 +51,13 @@ class Events:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sender = BulkSender(run, self)
+        self._rows = RowsAhead(run, (*ROW_COLUMNS, "recipient", "occurred_s"))
         self._metric_ids: dict[str, list[str]] = {}
         self._only: frozenset[str] | None = None  # of the batch being sent again: the events that are missing
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         """Send the batches and wait until their events can be read; what is not found stays pending."""
+        self._rows.expect(batches)
         self._await([taken for batch in batches for taken in self._sender.send(batch)])
 
     def resume(self, batches: Sequence[Batch]) -> None:
@@ -80,15 +82,15 @@ class Events:
         self._await(waiting)
 
     def rows(self, batch: Batch) -> pa.Table:
-        rows = self.run.ledger.rows(batch, (*ROW_COLUMNS, "recipient", "occurred_at"))
+        rows = self._rows.of(batch)
         only = self._only
         if only is None:
             return rows
         return without(rows, {at for at, key in enumerate(rows["key"].to_pylist()) if key not in only})
 
     def post(self, batch: Batch, rows: pa.Table) -> str:
-        first_news = self.run.now - timedelta(hours=self.run.spec.backfill_after_hours)
-        old = [batch.is_backfill or moment < first_news for moment in rows["occurred_at"].to_pylist()]
+        first_news = self.run.now.timestamp() - 3600 * self.run.spec.backfill_after_hours
+        old = [batch.is_backfill or second < first_news for second in rows["occurred_s"].to_pylist()]
         self.run.klaviyo.send_events(
             event_body(zip(rows["recipient"].to_pylist(), rows["payload"].to_pylist(), old, strict=True))
         )
@@ -121,22 +123,23 @@ class Events:
 
     def _missing(self, batches: Sequence[Batch]) -> dict[str, set[str]]:
         """By batch, the ids of its events that Klaviyo does not show."""
-        awaited = {
-            batch.batch_id: [
-                Awaited(row["key"], row["metric"], row["occurred_at"])
-                for row in self.run.ledger.rows(batch, ("key", "metric", "occurred_at")).to_pylist()
-            ]
-            for batch in batches
-        }
-        by_metric: defaultdict[str, list[datetime]] = defaultdict(list)
+        with self.run.ledger.warehouse.session():
+            awaited = {
+                batch.batch_id: [
+                    Awaited(row["key"], row["metric"], row["occurred_s"])
+                    for row in self.run.ledger.rows(batch, ("key", "metric", "occurred_s")).to_pylist()
+                ]
+                for batch in batches
+            }
+        by_metric: defaultdict[str, list[int]] = defaultdict(list)
         for events in awaited.values():
             for event in events:
-                by_metric[event.metric].append(event.occurred_at)
+                by_metric[event.metric].append(event.occurred_s)
         found = {
             (metric, key)
-            for metric, moments in by_metric.items()
+            for metric, seconds in by_metric.items()
             for metric_id in self._ids_of(metric)
-            for first, last in windows(moments)
+            for first, last in windows(seconds)
             for key in self.run.klaviyo.event_ids(metric_id, first, last)
         }
         return {
@@ -162,12 +165,12 @@ class Events:
         self.run.confirm([batch])
 
 
-def windows(moments: Iterable[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    """Spans of time that hold all moments, without the longest empty stretches between them.
+def windows(seconds: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Spans of time that hold all these seconds, without the longest empty stretches between them.
 
     Each span costs a request and each thousand events one more, so there are few spans for few moments.
     """
-    times = sorted(moments)
+    times = sorted(seconds)
     pairs = list(pairwise(times))
     most_cuts = 2 + len(times) // 1_000
     longest = heapq.nlargest(

@@ -41,7 +41,7 @@ class RowExpressions:
     cleared: str = "''"
     recipient: str = ""
     metric: str = ""
-    occurred_at: str = ""
+    occurred_s: str = ""
     order: str = ""
 
 
@@ -114,7 +114,7 @@ class _Builder:
             ],
             recipient=recipient,
             metric=metric,
-            occurred_at=dialect.as_timestamp(when, kind),
+            occurred_s=dialect.unix_seconds(dialect.as_timestamp(when, kind)),
             order=f"{recipient}, {when}",
         )
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, RowsAhead, Run, rejection_of
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.payloads import import_body, single_body
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _ROW_POINTER = re.compile(r"/data/attributes/profiles/data/(\d+)(/|$)")
 _MOST_SENDS = 3
-_READ_AHEAD = 4  # batches, of 4.6 MB each
 
 
 class Imports:
@@ -32,14 +31,14 @@ class Imports:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sender = BulkSender(run, self)
-        self._queue: list[Batch] = []
-        self._ahead: dict[str, pa.Table] = {}
+        self._rows = RowsAhead(run, ROW_COLUMNS)
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         """Send what is not sent, then wait for all jobs together; what is not done in time stays pending."""
         waiting = [batch for batch in batches if batch.status == "accepted"]
-        self._queue = [batch for batch in batches if batch.status == "planned"]
-        for batch in self._queue:
+        unsent = [batch for batch in batches if batch.status == "planned"]
+        self._rows.expect(unsent)
+        for batch in unsent:
             waiting += self._sender.send(batch)
         for pause in self.run.patience.pauses(self.run.patience.imports):
             if not waiting:
@@ -53,15 +52,7 @@ class Imports:
             )
 
     def rows(self, batch: Batch) -> pa.Table:
-        """Reads a few batches ahead: opening the warehouse costs more than reading from it."""
-        if batch.batch_id not in self._ahead:
-            start = next(
-                (at for at, other in enumerate(self._queue) if other.batch_id == batch.batch_id), None
-            )
-            wanted = [batch] if start is None else self._queue[start : start + _READ_AHEAD]
-            with self.run.ledger.warehouse.session():
-                self._ahead = {other.batch_id: self.run.ledger.rows(other, ROW_COLUMNS) for other in wanted}
-        return self._ahead.pop(batch.batch_id)
+        return self._rows.of(batch)
 
     def post(self, batch: Batch, rows: pa.Table) -> str:
         return self.run.klaviyo.start_import(import_body(rows["payload"].to_pylist(), batch.target))

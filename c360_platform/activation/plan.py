@@ -12,6 +12,7 @@ A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is 
     key           what the ledger knows the row by: the e-mail address, or the event's id
     payload       JSON text of the row as Klaviyo gets it
     filled, cleared    fields of the profile with a value, and those that lost theirs
+    occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time
     is_ours       false for members of a list that were on it before
 """
 
@@ -46,7 +47,7 @@ COLUMNS = (
         "payload",
         "bytes",
     ),
-    *("recipient", "metric", "occurred_at", "problem"),
+    *("recipient", "metric", "occurred_s", "problem"),
 )
 _SENT = ("create", "update", "add", "remove", "event")
 _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
@@ -165,7 +166,7 @@ class Planner:
 
     def _statement(self, row: RowExpressions) -> str:
         d, ledger, is_event = self.dialect, self.ledger, self.spec.object == "events"
-        no_text, no_time = f"cast(null as {d.string})", f"cast(null as {d.timestamp})"
+        no_text, no_number = f"cast(null as {d.string})", f"cast(null as {d.integer})"
         create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
         problem = " ".join(f"when {condition} then {d.literal(words)}" for condition, words in row.problems)
         overhead = f" + {d.bytes('recipient')} + {EVENT_OVERHEAD_BYTES}" if is_event else " + 1"
@@ -222,7 +223,7 @@ rendered as (
         case when problem is null and not is_refused then payload end as payload,
         {row.recipient or no_text} as recipient,
         {row.metric or no_text} as metric,
-        case when problem is null then {row.occurred_at or no_time} end as occurred_at
+        case when problem is null then {row.occurred_s or no_number} end as occurred_s
     from due
     {removals}
 ),
@@ -234,7 +235,7 @@ bounded as (
         case when bytes > {ROW_BYTES} then 'reject' else operation end as operation,
         case when bytes > {ROW_BYTES} then 'the row is larger than 100 KB' else problem end as problem,
         case when bytes > {ROW_BYTES} then {no_text} else payload end as payload,
-        key, payload_hash, is_ours, filled, cleared, recipient, metric, occurred_at,
+        key, payload_hash, is_ours, filled, cleared, recipient, metric, occurred_s,
         coalesce(bytes, 0) as bytes
     from sized
 ),
@@ -246,7 +247,7 @@ laned as (
     from bounded
 )
 select
-    row_number() over ({"order by recipient, occurred_at, key" if is_event else ""})
+    row_number() over ({"order by recipient, occurred_s, key" if is_event else ""})
         + {ledger.last_open_position()} as position,
     {", ".join(COLUMNS[1:])}
 from laned"""
@@ -258,7 +259,7 @@ from laned"""
         return f"""
     union all
     select case when known.is_ours then 'remove' else 'release' end, known.key, known.payload_hash,
-        known.is_ours, {null}, '', '', {null}, {null}, {null}, cast(null as {d.timestamp})
+        known.is_ours, {null}, '', '', {null}, {null}, {null}, cast(null as {d.integer})
     from known left join (select distinct {key} as present_key from {self.model}) as present
         on present.present_key = known.key
     where present.present_key is null {f"and known.key not in {open_keys}" if open_keys else ""}"""

@@ -224,8 +224,8 @@ class Klaviyo:
                 )
         return others | ours
 
-    def event_ids(self, metric_id: str, first: datetime, last: datetime) -> Iterator[str]:
-        """The unique ids of a metric's events between two moments, both included."""
+    def event_ids(self, metric_id: str, first: int, last: int) -> Iterator[str]:
+        """The unique ids of a metric's events between two seconds since 1970, both included."""
         conditions = [
             _equals("metric_id", metric_id),
             f"greater-or-equal(datetime,{_moment(first)})",
@@ -283,8 +283,8 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _moment(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
