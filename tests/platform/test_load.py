@@ -423,7 +423,7 @@ def test_all_files_are_checked_and_the_list_of_problems_is_bounded(shop: Shop) -
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     notes=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=12),
     newline=st.sampled_from(["\n", "\r\n"]),
@@ -438,12 +438,14 @@ def test_any_text_survives_and_the_line_of_a_bad_cell_is_exact(
     data: st.DataObject,
 ) -> None:
     bad = data.draw(st.integers(0, len(notes) - 1))
+    # Python 3.11 leaves a lone CR unquoted, and then it ends a line.
+    quoting = csv.QUOTE_ALL if any("\r" in text for row in notes for text in row) else csv.QUOTE_MINIMAL
     shop = Shop(tmp_path_factory.mktemp("shop"))
 
     def write(amount: str) -> int:
         """Write the payments, the bad row's amount as given; the line on which that row begins."""
         text = io.StringIO()
-        writer = csv.writer(text, delimiter=delimiter, lineterminator=newline)
+        writer = csv.writer(text, delimiter=delimiter, lineterminator=newline, quoting=quoting)
         writer.writerow(["id", "order_id", "amount", "first note", "second note"])
         line = 0
         for number, (first, second) in enumerate(notes):
