@@ -127,14 +127,13 @@ def dev(
     customers: Customers = 2000,
 ) -> None:
     """Open the Dagster UI against a running sandbox and a filled warehouse (makes both when missing)."""
+    from c360_platform import terminal
     from c360_platform.development import serve_ui
 
     settings = _settings(home)
     if settings.environment == "local" and not settings.warehouse_path.exists():
-        from c360_platform import terminal
-
         terminal.make_world_once(settings, customers=customers, seed=1)
-    serve_ui(settings, port=port)
+    serve_ui(settings, port=port, say=terminal.say)
 
 
 @app.command()

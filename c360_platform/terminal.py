@@ -51,9 +51,9 @@ def make_world(settings: Settings, *, customers: int, seed: int, replace: bool =
         seed=seed,
         as_of=settings.as_of or datetime.now(UTC).date(),
         replace=replace,
-        progress=_step,
+        progress=say,
     )
-    _step(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
+    say(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
 
 
 def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
@@ -67,7 +67,7 @@ def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
             f"seed {there.get('seed')}): give the same --customers and --seed, or another --home"
         )
     else:
-        _step(f"the world of {customers:,} people is there already; the loop is repeated on it")
+        say(f"the world of {customers:,} people is there already; the loop is repeated on it")
 
 
 def day_of_world(settings: Settings) -> date | None:
@@ -92,7 +92,7 @@ def loop_and_report(settings: Settings, *, verify: bool) -> None:
     """Run the loop job, print what every part did; raise `LoopFailed` unless all of it worked."""
     from c360_platform.loop import run_job
 
-    outcome = run_job(settings, "loop", progress=_step)
+    outcome = run_job(settings, "loop", progress=say)
     warehouse = _warehouse(settings)
     _print_rows("Rows in, by source", "table", _tables(warehouse, RAW_SOURCES))
     _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
@@ -109,7 +109,7 @@ def build_and_report(settings: Settings) -> None:
     """Build and test the models, print their rows."""
     from c360_platform.loop import run_job
 
-    outcome = run_job(settings, "transform", progress=_step)
+    outcome = run_job(settings, "transform", progress=say)
     _print_rows("Rows, by model", "model", _tables(_warehouse(settings), LAYERS))
     _raise_for(outcome)
     console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
@@ -225,7 +225,8 @@ def _print_syncs(outcome: RunOutcome) -> None:
         console.print(shown)
 
 
-def _step(line: str) -> None:
+def say(line: str) -> None:
+    """One line of progress."""
     console.print(f"  [dim]·[/] {line}")
 
 
