@@ -25,10 +25,16 @@ def tiny_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_shop(
     home: Settings, sandbox: Sandbox, tiny_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TinyShop]:
-    """The tiny shop with its raw tables filled, and a sensor that does not wait for files to come to rest."""
+    """The tiny shop with its raw tables filled, and a sensor that does not wait for files to come to rest.
+
+    All have the same warehouse path, one after the other: dbt parses the project anew when the path changes.
+    """
     monkeypatch.setattr(shipments_sensor, "REST_SECONDS", 0.0)
-    settings = replace(home, dbt_project_dir=tiny_project).pointed_at(sandbox.url)
+    warehouse_path = tiny_project.parent / "tiny.duckdb"
+    for left_over in tiny_project.parent.glob("tiny.duckdb*"):
+        left_over.unlink()
+    settings = replace(home, dbt_project_dir=tiny_project, warehouse_path=warehouse_path)
     with dg.DagsterInstance.ephemeral() as instance:
-        shop = TinyShop(settings, sandbox, instance)
+        shop = TinyShop(settings.pointed_at(sandbox.url), sandbox, instance)
         shop.fill()
         yield shop

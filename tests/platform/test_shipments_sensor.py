@@ -84,7 +84,7 @@ def test_a_file_that_is_being_written_is_not_looked_at_before_it_rests(
     assert tiny_shop.tick() == []
 
     a_while_ago = (datetime.now(UTC) - timedelta(seconds=10)).timestamp()
-    for file in tiny_shop.settings.home.glob("warehouse.duckdb*"):
+    for file in tiny_shop.settings.warehouse_path.parent.glob("tiny.duckdb*"):
         os.utime(file, (a_while_ago, a_while_ago))
 
     assert tiny_shop.tick() == LOOK
