@@ -64,7 +64,7 @@ def _require_free(port: int) -> None:
 
 
 def _listen_to_interrupts() -> None:
-    """A shell that starts us in the background makes children ignore SIGINT; dagster stops on nothing else."""
+    """A shell that starts us in the background makes children deaf to SIGINT, but dagster needs it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
