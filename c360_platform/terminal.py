@@ -93,15 +93,16 @@ def loop_and_report(settings: Settings, *, verify: bool) -> None:
     from c360_platform.loop import run_job
 
     outcome = run_job(settings, "loop", progress=say)
-    warehouse = _warehouse(settings)
-    _print_rows("Rows in, by source", "table", _tables(warehouse, RAW_SOURCES))
-    _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
+    if outcome.success:
+        warehouse = _warehouse(settings)
+        _print_rows("Rows in, by source", "table", _tables(warehouse, RAW_SOURCES))
+        _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
     _print_syncs(outcome)
     for warning in outcome.warnings:
         console.print(f"[yellow]warning[/]: {warning} did not pass; the Dagster UI shows why")
     _raise_for(outcome)
     if verify:
-        _verify(settings, warehouse)
+        _verify(settings)
     console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
 
 
@@ -110,8 +111,8 @@ def build_and_report(settings: Settings) -> None:
     from c360_platform.loop import run_job
 
     outcome = run_job(settings, "transform", progress=say)
-    _print_rows("Rows, by model", "model", _tables(_warehouse(settings), LAYERS))
     _raise_for(outcome)
+    _print_rows("Rows, by model", "model", _tables(_warehouse(settings), LAYERS))
     console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
 
 
@@ -143,10 +144,11 @@ def show_plan(settings: Settings) -> None:
     console.print(shown)
 
 
-def _verify(settings: Settings, warehouse: Warehouse) -> None:
+def _verify(settings: Settings) -> None:
     """Read Klaviyo back over its API and hold it against the models."""
     from c360_platform.activation.verify import compare
 
+    warehouse = _warehouse(settings)
     shown = Table(title="Klaviyo read back, compared with the models", title_justify="left")
     shown.add_column("sync")
     for column in ("expected", "equal", "missing", "different", "foreign"):
