@@ -58,11 +58,11 @@ class Known:
 def make_shipments_sensor(
     settings: Settings, tables: Sequence[RawTable], jobs: Sequence[Any]
 ) -> dg.SensorDefinition:
-    """The sensor over the tables of the shipments source; `jobs` are the two that it requests."""
+    """The sensor over the tables of the shipments source; it requests two of the `jobs`."""
 
     @dg.sensor(
         name=NAME,
-        jobs=jobs,
+        jobs=[job for job in jobs if job.name in (OBSERVE_SHIPMENTS, SHIPMENT_EVENTS)],
         minimum_interval_seconds=TICK_SECONDS,
         default_status=sensor_status(settings),
         description="Pushes shipment events within a minute of new rows in the shipment tables.",

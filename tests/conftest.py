@@ -21,6 +21,7 @@ from c360_platform.settings import Settings, load_settings
 SMALL_WORLD = {"customers": 150, "seed": 7}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests on the small home go to one worker, so that it is made once."""
     for item in items:

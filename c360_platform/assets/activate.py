@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 PREFIX = "klaviyo"
 ACCEPTED_CHECK = "all_accepted"
 OWNERS = ["team:marketing"]
-# The sync's object decides when it is due; the names are those of the jobs and of the asset groups.
+# The sync's object decides when it is due; the names are those of the jobs.
 SCHEDULE_GROUPS = {"profiles": "profiles", "list": "segments", "events": "shipment_events"}
+GROUPS = {"profiles": "klaviyo_profiles", "list": "klaviyo_lists", "events": "klaviyo_events"}
 KINDS = {"profiles": "profile", "list": "list", "events": "event"}
 # Higher goes first when several pushes wait: a customer waits for a parcel, not for a segment.
 PRIORITIES = {"events": "2", "profiles": "1", "list": "0"}
@@ -74,7 +75,7 @@ def _push(
         key=key,
         deps=deps,
         description=description,
-        group_name=f"{PREFIX}_{SCHEDULE_GROUPS[spec.object]}",
+        group_name=GROUPS[spec.object],
         kinds={PREFIX, KINDS[spec.object]},
         owners=OWNERS,
         metadata=_definition_metadata(spec),
@@ -117,7 +118,7 @@ def _push(
 
 def _counters(report: "SyncReport") -> dict[str, Any]:
     operations = {f"operation/{name}": count for name, count in sorted(report.by_operation.items())}
-    return {**report.counters(), **operations}
+    return {**report.counters(), **operations, "seconds": round(report.seconds, 3)}
 
 
 def _verdict(report: "SyncReport") -> dg.AssetCheckResult:

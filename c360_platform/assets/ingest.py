@@ -62,7 +62,9 @@ def make_destination_pipeline(name: str, settings: Settings) -> Any:
     destination = (
         settings.warehouse_path
         if settings.engine == "duckdb"
-        else dlt.destinations.bigquery(location=settings.bigquery_location)
+        else dlt.destinations.bigquery(
+            location=settings.bigquery_location, project_id=settings.bigquery_project
+        )
     )
     return make_pipeline(name, destination, settings.dlt_home)
 
