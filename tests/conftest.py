@@ -6,27 +6,24 @@ a conftest of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from c360_platform.sandbox.server import Sandbox, running_sandbox
 from c360_platform.settings import Settings, load_settings
 
-SMALL_WORLD = {"customers": 150, "seed": 7}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on the small home go to one worker, so that it is made once."""
-    for item in items:
-        if "small_home" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("small_home"))
+SMALL_WORLD = ("--customers", "150", "--seed", "7")
+DEMO_OUTPUT = "demo.txt"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,19 +64,26 @@ class LivedInHome:
 
 @pytest.fixture(scope="session")
 def small_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A small world, ingested, built and pushed once. Only to copy: see `lived_in_home`."""
-    from c360_platform.loop import run_job
-    from c360_platform.sandbox.world import make_world
+    """A small shop after `c360 demo`, made once for all workers. Only to copy: see `lived_in_home`."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    directory = shared / "small_home"
+    with FileLock(shared / "small_home.lock"):
+        if not (directory / DEMO_OUTPUT).exists():
+            _run_demo(directory)
+    as_of = json.loads((directory / "world.json").read_text())["as_of"]
+    return replace(load_settings({}, home=directory), as_of=date.fromisoformat(as_of))
 
-    settings = replace(
-        load_settings({}, home=tmp_path_factory.mktemp("small_home")), as_of=datetime.now(UTC).date()
+
+def _run_demo(directory: Path) -> None:
+    """As people run it: the command, in a process of its own."""
+    c360 = Path(sys.executable).with_name("c360")
+    done = subprocess.run(
+        [c360, "demo", "--home", directory, *SMALL_WORLD], capture_output=True, text=True, check=False
     )
-    assert settings.as_of is not None
-    make_world(settings.warehouse_path, settings.sandbox_path, as_of=settings.as_of, **SMALL_WORLD)
-    with running_sandbox(settings.sandbox_path, limits=False) as sandbox:
-        outcome = run_job(settings.pointed_at(sandbox.url), "loop")
-    assert outcome.success, outcome.failures
-    return settings
+    assert done.returncode == 0, done.stdout + done.stderr
+    (directory / DEMO_OUTPUT).write_text(done.stdout)
 
 
 @pytest.fixture

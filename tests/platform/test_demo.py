@@ -1,0 +1,95 @@
+"""The whole loop as people meet it: a demo, one change, and a Klaviyo that went astray."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import duckdb
+
+from c360_platform.activation.spec import SyncSpec, load_specs
+from c360_platform.activation.verify import Comparison, compare
+from c360_platform.dbt_manifest import read_manifest
+from c360_platform.loop import run_job
+from c360_platform.settings import Settings
+from c360_platform.warehouse import open_warehouse
+from tests.conftest import DEMO_OUTPUT, LivedInHome
+
+
+def specs(settings: Settings) -> dict[str, SyncSpec]:
+    """The project's syncs by name."""
+    found = load_specs(read_manifest(settings), project_dir=settings.dbt_project_dir)
+    return {spec.name: spec for spec in found}
+
+
+def compared(home: LivedInHome, sync: str) -> Comparison:
+    """Klaviyo held against the model of a sync."""
+    settings = home.settings
+    warehouse = open_warehouse(warehouse_path=settings.warehouse_path)
+    return compare(specs(settings)[sync], warehouse, settings.klaviyo_key(), settings.klaviyo_base_url)
+
+
+def test_the_demo_tells_what_came_in_what_was_built_and_what_klaviyo_has(small_home: Settings) -> None:
+    said = (small_home.home / DEMO_OUTPUT).read_text()
+    for part in ("Rows in, by source", "Rows, by model", "Syncs to Klaviyo", "read back", "make dev"):
+        assert part in said
+    for name in ("shopify", "dim_customers", *specs(small_home)):
+        assert name in said
+    assert "@" not in said
+
+
+def test_orders_and_money_of_the_world_reach_the_customers(small_home: Settings) -> None:
+    with duckdb.connect(str(small_home.warehouse_path), read_only=True) as connection:
+        truth = connection.sql(
+            "select count(*) filter (is_counted), sum(net_amount) from world.orders"
+        ).fetchall()
+        reached = connection.sql(
+            "select sum(total_orders), sum(lifetime_revenue) from marts.dim_customers"
+        ).fetchall()
+    assert reached == truth
+
+
+def test_one_changed_order_changes_one_profile_and_nothing_else(lived_in_home: LivedInHome) -> None:
+    with duckdb.connect(str(lived_in_home.settings.warehouse_path)) as connection:
+        [(order_id,)] = connection.sql(
+            """
+            select raw.id
+            from shopify."order" as raw
+            inner join identity.orders_customers as owners on owners.order_key = 'shopify:' || raw.id
+            inner join marts.klaviyo_profiles as profiles on profiles.customer_id = owners.customer_id
+            where raw.financial_status = 'paid' and profiles.total_orders = 1
+            order by raw.id
+            limit 1
+            """
+        ).fetchall()
+        connection.execute(
+            'update shopify."order" set total_price = total_price + 1 where id = ?', [order_id]
+        )
+
+    outcome = run_job(lived_in_home.settings, "loop")
+
+    assert outcome.success, outcome.failures
+    pushes = [made for made in outcome.of("klaviyo") if "planned" in made.metadata]
+    planned = {made.key.removeprefix("klaviyo/"): made.metadata["planned"] for made in pushes}
+    assert planned == dict.fromkeys(specs(lived_in_home.settings), 0) | {"profiles": 1}
+    assert lived_in_home.writes() == {"POST /api/profile-bulk-import-jobs": 1}
+    assert compared(lived_in_home, "profiles").holds
+
+
+def test_a_klaviyo_that_differs_is_seen(lived_in_home: LivedInHome) -> None:
+    assert compared(lived_in_home, "profiles").holds
+    with sqlite3.connect(lived_in_home.settings.sandbox_path) as state:
+        state.execute(
+            "update kl_profile set properties = json_set(properties, '$.LTV', -1) "
+            "where email = (select min(email) from kl_profile where properties like '%Total Orders%')"
+        )
+        state.execute("delete from kl_list_member where list_id != 'NwsLt1'")
+        state.execute(
+            "delete from kl_event where id = (select min(id) from kl_event where properties like '%Carrier%')"
+        )
+    state.close()
+
+    profiles = compared(lived_in_home, "profiles")
+    assert (profiles.different, profiles.missing, profiles.holds) == (1, 0, False)
+    members = compared(lived_in_home, "seg_winback_candidates")
+    assert members.missing == members.expected > 0
+    assert compared(lived_in_home, "events_shipments").missing == 1
