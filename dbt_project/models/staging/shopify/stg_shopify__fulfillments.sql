@@ -15,7 +15,11 @@ final as (
         lower(shipment_status) as shipment_status,
         {{ clean_text('tracking_company') }} as carrier_name,
         {{ clean_text('tracking_number') }} as tracking_number,
-        {{ clean_text('tracking_url') }} as tracking_url,
+        -- Some loaders hand on all pages of a parcel as a JSON array.
+        case
+            when substr(trim(tracking_url), 1, 1) = '[' then {{ x_json('tracking_url', '$[0]') }}
+            else {{ clean_text('tracking_url') }}
+        end as tracking_url,
         created_at,
         updated_at
     from source
