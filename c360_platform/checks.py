@@ -109,9 +109,12 @@ def raw_checks(tables: Sequence[RawTable]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {check.asset_key for check in context.selected_asset_check_keys}
         sources = {expected[key].source for key in wanted}
+        # All tables of a source: whether a missing one matters depends on the others.
+        looked_for = [table for table in expected.values() if table.source in sources]
         with one_line_failures("raw tables"):
-            # All tables of a source: whether a missing one matters depends on the others.
-            sights = look_at([t for t in expected.values() if t.source in sources], warehouse.open())
+            opened = warehouse.open()
+            with opened.session():
+                sights = look_at(looked_for, opened)
         for sight in sights:
             if sight.table.key in wanted:
                 context.op_execution_context.log_event(_observation(sight))

@@ -94,11 +94,10 @@ def _load(
             loaded = _load_until_caught_up(
                 context, make_source, lambda: make_destination_pipeline(name, settings)
             )
-            for table in tables:
-                relation = warehouse.open().relation(name, table.name)
-                counted = warehouse.open().table(f"select count(*) as row_count from {relation}")
-                metadata = {"dagster/row_count": counted["row_count"][0].as_py(), **loaded.get(table.key, {})}
-                yield dg.MaterializeResult(asset_key=table.key, metadata=metadata)
+            counts = _row_counts(name, tables, warehouse)
+        for table in tables:
+            metadata = {"dagster/row_count": counts[table.name], **loaded.get(table.key, {})}
+            yield dg.MaterializeResult(asset_key=table.key, metadata=metadata)
 
     return load
 
@@ -133,6 +132,15 @@ def _load_until_caught_up(
         context.log.info(f"{source.name}: {rows} rows so far")
         if is_caught_up(pipeline, source.name):
             return loaded
+
+
+def _row_counts(source: str, tables: Sequence[RawTable], warehouse: WarehouseAccess) -> dict[str, int]:
+    opened = warehouse.open()
+    counts = " union all ".join(
+        f"select '{table.name}' as name, count(*) as row_count from {opened.relation(source, table.name)}"
+        for table in tables
+    )
+    return {row["name"]: row["row_count"] for row in opened.table(counts).to_pylist()}
 
 
 def _translator(source: str) -> Any:
