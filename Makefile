@@ -24,7 +24,7 @@ demo: .venv/.ready  ## The whole loop on a synthetic shop: sandbox, ingest, mode
 	$(BIN)/c360 demo --customers $(CUSTOMERS) --home $(HOME_DIR)
 
 test: .venv/.ready  ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)

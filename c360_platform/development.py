@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from c360_platform.loop import home_instance
+from c360_platform.instance import home_instance
 from c360_platform.settings import PROJECT_ROOT, Settings, SettingsError
 
 HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ failed in one line each. Does not belong here: what the steps do (assets), and p
 
 from __future__ import annotations
 
-import shutil
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, EventLogEntry
+    from dagster import EventLogEntry
 
     from c360_platform.settings import Settings
-
-INSTANCE_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "dagster.local.yaml"
 
 # The run's own story goes to the event log and to `progress`; the console stays readable.
 QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -54,22 +52,10 @@ class RunOutcome:
         return [m for m in self.materializations if m.key.startswith(f"{group}/")]
 
 
-@contextmanager
-def home_instance(settings: Settings) -> Iterator[DagsterInstance]:
-    """The home's Dagster instance, created on first use; `make dev` opens the same one."""
-    import dagster as dg
-
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    config = settings.dagster_home / "dagster.yaml"
-    if not config.exists():
-        shutil.copyfile(INSTANCE_CONFIG, config)
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        yield instance
-
-
 def run_job(settings: Settings, job: str, *, progress: Progress = lambda _: None) -> RunOutcome:
     """Execute `job` in this process. Never raises for a failed step: the outcome says which and why."""
     from c360_platform.definitions import build
+    from c360_platform.instance import home_instance
 
     outcome = RunOutcome(run_id=str(uuid4()), job=job)
     started = time.monotonic()
@@ -105,6 +91,9 @@ class _Listener:
     def __call__(self, entry: EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
+            # What a step says of its own accord, such as a model that dbt has built.
+            if entry.level >= logging.INFO:
+                self.progress(f"  {entry.user_message}")
             return
         step = event.step_key or ""
         if event.is_step_start:

@@ -27,7 +27,6 @@ from c360_platform.activation.errors import SyncConfigError
 from c360_platform.activation.yaml_lines import BlockSource, find_block
 
 TAG = "klaviyo_sync"
-_MODEL_PREFIX = "klaviyo_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class _BlockReader:
 
     def _spec(self, block: Block) -> SyncSpec:
         common = {
-            "name": self.model.removeprefix(_MODEL_PREFIX),
+            "name": self.model,
             "model": self.model,
             "unique_id": self.node["unique_id"],
             "schema": self.node["schema"],

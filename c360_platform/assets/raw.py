@@ -12,15 +12,13 @@ from typing import Any
 
 import dagster as dg
 
-# [klaviyo, profiles] is the push of profiles, so the raw tables that come back have a prefix of their own.
-KEY_PREFIXES = {"klaviyo": "klaviyo_raw"}
 LOADED_BY_US = "dlt"
 OWNERS = ["team:data"]
 
 
 def raw_key(source: str, table: str) -> dg.AssetKey:
     """The asset key of a raw table: dbt's own source key, so that lineage joins by itself."""
-    return dg.AssetKey([KEY_PREFIXES.get(source, source), table])
+    return dg.AssetKey([source, table])
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Caller:
         body: dict[str, Any] = response.json()
         return body
 
-    def follow(self, path: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
+    def follow(self, path: str, key: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """All rows of a list, by its links."""
         body = self.body(path, **params)
         while True:

@@ -11,7 +11,9 @@ from c360_platform.automation import SCHEDULES, make_push_sensor, make_schedules
 from c360_platform.settings import Settings
 from tests.platform.tiny_shop import TinyShop
 
-PROFILES, EVERYBODY, EVENTS = (sync_key(name) for name in ("profiles", "seg_everybody", "events_shipments"))
+PROFILES, EVERYBODY, EVENTS = (
+    sync_key(name) for name in ("klaviyo_profiles", "seg_everybody", "events_shipments")
+)
 
 
 class Automation:
@@ -132,7 +134,7 @@ def test_rows_that_klaviyo_refuses_warn_and_the_others_go_through(tiny_shop: Tin
     assert (verdicts[PROFILES].passed, verdicts[PROFILES].severity) == (False, dg.AssetCheckSeverity.WARN)
     assert verdicts[PROFILES].description == "rows kept out of Klaviyo: 1"
     assert verdicts[EVENTS].passed
-    [push] = run.asset_materializations_for_node("klaviyo__profiles")
+    [push] = run.asset_materializations_for_node("klaviyo__klaviyo_profiles")
     counters = {name: push.metadata[name].value for name in ("planned", "confirmed", "rejected", "pending")}
     assert counters == {"planned": 4, "confirmed": 3, "rejected": 1, "pending": 0}
 
@@ -141,8 +143,8 @@ def test_lists_come_after_profiles_in_one_run(tiny_shop: TinyShop) -> None:
     run = tiny_shop.run("loop")
 
     steps = [event.step_key for event in run.all_events if event.is_step_start]
-    assert steps.index("klaviyo__profiles") < steps.index("klaviyo__seg_everybody")
-    assert steps.index("klaviyo__events_shipments") < steps.index("klaviyo__profiles")
+    assert steps.index("klaviyo__klaviyo_profiles") < steps.index("klaviyo__seg_everybody")
+    assert steps.index("klaviyo__events_shipments") < steps.index("klaviyo__klaviyo_profiles")
 
 
 def test_schedules_are_those_that_were_promised(tiny_shop: TinyShop) -> None:

@@ -72,7 +72,7 @@ def test_every_layer_tells_how_many_rows_it_has(lived_in_home: LivedInHome) -> N
 
     assert told == {key: rows[0][0] for key, rows in counted.items()}
     assert all(told.values())
-    push = metadata(settings, dg.AssetKey(["klaviyo", "profiles"]))
+    push = metadata(settings, dg.AssetKey(["klaviyo", "klaviyo_profiles"]))
     assert push["confirmed"] == push["planned"] == push["operation/create"] + push.get("operation/update", 0)  # type: ignore[operator]
 
 
@@ -84,7 +84,7 @@ def test_a_key_that_klaviyo_refuses_fails_the_push_in_one_line_and_stays_out_of_
 
     outcome = run_job(settings, "profiles")
 
-    assert list(outcome.failures) == ["klaviyo__profiles"]
+    assert list(outcome.failures) == ["klaviyo__klaviyo_profiles"]
     [line] = outcome.failures.values()
     assert line.startswith("push profiles: ")
     assert "401" in line

@@ -142,7 +142,7 @@ def test_lineage_runs_from_raw_table_to_push(
 ) -> None:
     graph = by_environment["local"].resolve_asset_graph()
     pushes = [dg.AssetKey(["klaviyo", spec.name]) for spec in load_specs(manifest)]
-    profiles = dg.AssetKey(["klaviyo", "profiles"])
+    profiles = dg.AssetKey(["klaviyo", "klaviyo_profiles"])
 
     assert len(pushes) == 8
     for push in pushes:

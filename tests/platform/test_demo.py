@@ -70,13 +70,13 @@ def test_one_changed_order_changes_one_profile_and_nothing_else(lived_in_home: L
     assert outcome.success, outcome.failures
     pushes = [made for made in outcome.of("klaviyo") if "planned" in made.metadata]
     planned = {made.key.removeprefix("klaviyo/"): made.metadata["planned"] for made in pushes}
-    assert planned == dict.fromkeys(specs(lived_in_home.settings), 0) | {"profiles": 1}
+    assert planned == dict.fromkeys(specs(lived_in_home.settings), 0) | {"klaviyo_profiles": 1}
     assert lived_in_home.writes() == {"POST /api/profile-bulk-import-jobs": 1}
-    assert compared(lived_in_home, "profiles").holds
+    assert compared(lived_in_home, "klaviyo_profiles").holds
 
 
 def test_a_klaviyo_that_differs_is_seen(lived_in_home: LivedInHome) -> None:
-    assert compared(lived_in_home, "profiles").holds
+    assert compared(lived_in_home, "klaviyo_profiles").holds
     with sqlite3.connect(lived_in_home.settings.sandbox_path) as state:
         state.execute(
             "update kl_profile set properties = json_set(properties, '$.LTV', -1) "
@@ -88,7 +88,7 @@ def test_a_klaviyo_that_differs_is_seen(lived_in_home: LivedInHome) -> None:
         )
     state.close()
 
-    profiles = compared(lived_in_home, "profiles")
+    profiles = compared(lived_in_home, "klaviyo_profiles")
     assert (profiles.different, profiles.missing, profiles.holds) == (1, 0, False)
     members = compared(lived_in_home, "seg_winback_candidates")
     assert members.missing == members.expected > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ with home_instance(load_settings({}, home=Path(sys.argv[1]))) as instance:
 
 
 @dg.multi_asset(specs=[dg.AssetSpec("table")], check_specs=CHECKS, pool="warehouse")
-def table():
+def table() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     yield dg.MaterializeResult("table", metadata={"dagster/row_count": 3})
     for check in CHECKS:
         yield dg.AssetCheckResult(asset_key="table", check_name=check.name, passed=True)

@@ -12,7 +12,7 @@ import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -439,7 +439,9 @@ def test_any_text_survives_and_the_line_of_a_bad_cell_is_exact(
 ) -> None:
     bad = data.draw(st.integers(0, len(notes) - 1))
     # Python 3.11 leaves a lone CR unquoted, and then it ends a line.
-    quoting = csv.QUOTE_ALL if any("\r" in text for row in notes for text in row) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = (
+        csv.QUOTE_ALL if any("\r" in text for row in notes for text in row) else csv.QUOTE_MINIMAL
+    )
     shop = Shop(tmp_path_factory.mktemp("shop"))
 
     def write(amount: str) -> int:

@@ -54,9 +54,14 @@ def test_a_transaction_is_all_or_nothing_and_errors_hold_no_values(warehouse: Du
 def test_sessions_open_the_file_once_and_nest(
     warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = []
+    opened: list[str] = []
     real = duckdb.connect
-    monkeypatch.setattr(duckdb, "connect", lambda path: opened.append(path) or real(path))
+
+    def connect(path: str) -> duckdb.DuckDBPyConnection:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(duckdb, "connect", connect)
 
     with warehouse.session():
         warehouse.execute("create table marts.t as select 1 as a")

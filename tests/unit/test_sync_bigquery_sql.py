@@ -22,6 +22,7 @@ from c360_platform.activation.membership import Membership
 from c360_platform.activation.plan import Planner
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
+from c360_platform.warehouse import Engine
 from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT
 
 STRINGS = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""")
@@ -49,7 +50,7 @@ TYPES = {
 class Listener:
     """Writes down what it is asked and answers with a single row of nothing."""
 
-    engine = "bigquery"
+    engine: Engine = "bigquery"
 
     def __init__(self) -> None:
         self.statements: list[str] = []

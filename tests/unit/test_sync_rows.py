@@ -96,8 +96,8 @@ def rendered(database: duckdb.DuckDBPyConnection, **values: Any) -> dict[str, An
         f"{row.payload} as payload from (select {', '.join(row.columns)}, false as is_repeated, "
         "timestamptz '2027-01-01' as latest_time from model)"
     )
-    names = [column[0] for column in cursor.description or ()]
-    return dict(zip(names, cursor.fetchone() or (), strict=True))
+    told = [column[0] for column in cursor.description or ()]
+    return dict(zip(told, cursor.fetchone() or (), strict=True))
 
 
 @settings(max_examples=60, deadline=None)

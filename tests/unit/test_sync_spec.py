@@ -83,7 +83,11 @@ def problems(project: Path, text: str) -> tuple[str, ...]:
 def test_every_tagged_model_becomes_a_sync(tmp_path: Path) -> None:
     events, profiles, segment = load(tmp_path, PROFILES + SEGMENT + EVENTS)
 
-    assert (profiles.name, profiles.schema, profiles.table) == ("profiles", "marts", "klaviyo_profiles")
+    assert (profiles.name, profiles.schema, profiles.table) == (
+        "klaviyo_profiles",
+        "marts",
+        "klaviyo_profiles",
+    )
     assert profiles.properties == {"lifetime_revenue": "LTV", "total_orders": "Total Orders"}
     assert (segment.name, segment.list_name, segment.row_key) == ("seg_vip", "VIP", "email")
     assert segment.removal_fuse.max_rows == 500

@@ -126,7 +126,7 @@ def _push_profiles(home: MartsHome, warehouse: Path, url: str) -> None:
     from c360_platform.warehouse.duckdb import DuckDBWarehouse
 
     manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))
-    [spec] = [spec for spec in load_specs(manifest) if spec.name == "profiles"]
+    [spec] = [spec for spec in load_specs(manifest) if spec.name == "klaviyo_profiles"]
     klaviyo = Klaviyo(api_key="pk_demo_marts", base_url=url)
     report = run_sync(spec, DuckDBWarehouse(warehouse), klaviyo, run_id="push", now=NOW)
     assert report.confirmed == report.planned > 0, report

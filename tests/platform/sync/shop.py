@@ -159,7 +159,7 @@ class Shop:
 
     def klaviyo_profiles(self) -> dict[str, dict[str, Any]]:
         """E-mail address to attributes, of everybody in Klaviyo."""
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         cursor = None
         while True:
             page = self.api.Profiles.get_profiles(page_size=100, page_cursor=cursor)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,13 @@ def test_a_body_that_is_refused_as_a_whole_rejects_nobody(shop: Shop) -> None:
 
 def test_a_row_that_no_pointer_names_is_found_by_halving(shop: Shop) -> None:
     problem = {"errors": [{"id": "1", "code": "invalid", "title": "Invalid input.", "detail": "One is bad."}]}
-    refused = {"status": 400, "method": "POST", "path": IMPORT, "headers": JSON, "body": json.dumps(problem)}
+    refused: dict[str, Any] = {
+        "status": 400,
+        "method": "POST",
+        "path": IMPORT,
+        "headers": JSON,
+        "body": json.dumps(problem),
+    }
     shop.sandbox.traffic.add_fault(Fault(times=5, **refused))  # 16, 8, 4, 2, 1: always the first half
     shop.profiles([person(number) for number in range(1, 17)])
 

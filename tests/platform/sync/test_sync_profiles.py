@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_values_that_became_null_are_cleared(shop: Shop) -> None:
 
 def test_rows_that_cannot_be_sent_are_kept_with_a_reason_and_the_others_go_through(shop: Shop) -> None:
     profiles = replace(PROFILES, properties={**PROFILES.properties, "ratio": "Ratio"})
-    bad = [
+    bad: list[dict[str, Any]] = [
         {"email": None},
         {"email": "no address"},
         {"email": "alias1@marketplace.amazon.de"},
