@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -82,6 +84,10 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+# What `trim` takes away on both engines: every space of Unicode, not only ours.
+BLANKS = "".join(filter(lambda sign: unicodedata.category(sign) == "Zs", map(chr, range(sys.maxunicode))))
+
+
 def rendered(database: duckdb.DuckDBPyConnection, **values: Any) -> dict[str, Any]:
     """What the plan would say about one row with these values."""
     database.execute("delete from model")
@@ -110,9 +116,9 @@ def test_any_row_becomes_json_with_exactly_its_values(
     profile = orjson.loads(found["payload"])
     attributes, properties = profile["attributes"], profile["attributes"]["properties"]
 
-    assert attributes.get("first_name") == ((row["first_name"] or "").strip(" ") or None)
+    assert attributes.get("first_name") == ((row["first_name"] or "").strip(BLANKS) or None)
     assert attributes.get("phone_number") == (row["phone"] if row["phone"] == "+4917012345678" else None)
-    assert attributes.get("location", {}).get("city") == ((row["city"] or "").strip(" ") or None)
+    assert attributes.get("location", {}).get("city") == ((row["city"] or "").strip(BLANKS) or None)
     expected = {
         'Words "quoted"': row["words"],
         "Whole": row["whole"],
