@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # The run's own story goes to the event log and to `progress`; the console stays readable.
 QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
+PUSHES = "klaviyo/"
+
 Progress = Callable[[str], None]
 
 
@@ -47,9 +49,14 @@ class RunOutcome:
     warnings: list[str] = field(default_factory=list)
     step_seconds: dict[str, float] = field(default_factory=dict)
 
-    def of(self, group: str) -> list[Materialization]:
-        """Materializations whose key begins with `group`, in the order they happened."""
-        return [m for m in self.materializations if m.key.startswith(f"{group}/")]
+    @property
+    def pushes(self) -> dict[str, Mapping[str, Any]]:
+        """Sync to the counters of its report, in the order they ran; raw tables of Klaviyo have none."""
+        return {
+            made.key.removeprefix(PUSHES): made.metadata
+            for made in self.materializations
+            if made.key.startswith(PUSHES) and "planned" in made.metadata
+        }
 
 
 def run_job(settings: Settings, job: str, *, progress: Progress = lambda _: None) -> RunOutcome:

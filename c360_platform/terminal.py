@@ -216,13 +216,9 @@ def _print_syncs(outcome: RunOutcome) -> None:
     for counter in SYNC_COUNTERS:
         shown.add_column(counter, justify="right")
     shown.add_column("seconds", justify="right")
-    for made in outcome.of("klaviyo"):
-        if "planned" in made.metadata:
-            shown.add_row(
-                made.key.removeprefix("klaviyo/"),
-                *(f"{made.metadata[counter]:,}" for counter in SYNC_COUNTERS),
-                f"{made.metadata['seconds']:.1f}",
-            )
+    for sync, counters in outcome.pushes.items():
+        numbers = (f"{counters[counter]:,}" for counter in SYNC_COUNTERS)
+        shown.add_row(sync, *numbers, f"{counters['seconds']:.1f}")
     if shown.row_count:
         console.print(shown)
 

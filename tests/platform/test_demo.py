@@ -68,8 +68,7 @@ def test_one_changed_order_changes_one_profile_and_nothing_else(lived_in_home: L
     outcome = run_job(lived_in_home.settings, "loop")
 
     assert outcome.success, outcome.failures
-    pushes = [made for made in outcome.of("klaviyo") if "planned" in made.metadata]
-    planned = {made.key.removeprefix("klaviyo/"): made.metadata["planned"] for made in pushes}
+    planned = {sync: counters["planned"] for sync, counters in outcome.pushes.items()}
     assert planned == dict.fromkeys(specs(lived_in_home.settings), 0) | {"klaviyo_profiles": 1}
     assert lived_in_home.writes() == {"POST /api/profile-bulk-import-jobs": 1}
     assert compared(lived_in_home, "klaviyo_profiles").holds
