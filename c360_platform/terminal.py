@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from c360_platform.settings import SettingsError
@@ -99,7 +100,7 @@ def loop_and_report(settings: Settings, *, verify: bool) -> None:
         _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
     _print_syncs(outcome)
     for warning in outcome.warnings:
-        console.print(f"[yellow]warning[/]: {warning} did not pass; the Dagster UI shows why")
+        console.print(f"[yellow]warning[/]: {escape(warning)} did not pass; the Dagster UI shows why")
     _raise_for(outcome)
     if verify:
         _verify(settings)
@@ -121,9 +122,10 @@ def say_next_steps(settings: Settings) -> None:
     home = _shown(settings.home)
     console.print(
         "\nWhere to look next\n"
-        f"  make dev                         the Dagster UI with this run (c360 dev --home {home})\n"
-        f"  c360 run --home {home}           the loop again: nothing changed, nothing is written\n"
-        f"  duckdb {_shown(settings.warehouse_path)}   marts.dim_customers, marts.seg_*, c360_sync.*"
+        f"  make dev: the Dagster UI with this run (c360 dev --home {home})\n"
+        f"  c360 run --home {home}: the loop again; nothing changed, nothing is written\n"
+        f"  duckdb {_shown(settings.warehouse_path)}: marts.dim_customers, marts.seg_*, c360_sync.*",
+        markup=False,
     )
 
 
@@ -178,7 +180,7 @@ def _raise_for(outcome: RunOutcome) -> None:
     if outcome.success:
         return
     for step, reason in outcome.failures.items():
-        console.print(f"[red]failed[/] {step}: {reason}", markup=True)
+        console.print(f"[red]failed[/] {escape(step)}: {escape(reason)}")
     raise LoopFailed(f"the {outcome.job} job failed in {', '.join(outcome.failures) or 'an unnamed step'}")
 
 
@@ -225,7 +227,7 @@ def _print_syncs(outcome: RunOutcome) -> None:
 
 def say(line: str) -> None:
     """One line of progress."""
-    console.print(f"  [dim]·[/] {line}")
+    console.print(f"  [dim]·[/] {escape(line)}")
 
 
 def _warehouse(settings: Settings) -> Warehouse:
@@ -244,6 +246,10 @@ def _world_parameters(settings: Settings) -> dict[str, Any] | None:
         parameters: dict[str, Any] = json.loads((settings.home / "world.json").read_text())
     except FileNotFoundError:
         return None
+    except ValueError:
+        raise SettingsError(
+            f"{settings.home / 'world.json'} is not JSON: delete it and make the world anew"
+        ) from None
     return parameters
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import subprocess
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
-from c360_platform import cli
+from c360_platform import cli, terminal
+from c360_platform.loop import RunOutcome
 
 COMMANDS = ("demo", "run", "build", "plan", "world", "load", "sandbox", "dev", "bench")
 
@@ -79,6 +82,24 @@ def test_what_is_wrong_is_said_in_one_line(
     assert err.startswith("error: ")
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_broken_marker_of_a_world_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "world.json").write_text("{")
+    code, _, err = c360(monkeypatch, capsys, "build", "--home", str(tmp_path))
+    assert code == 1
+    assert "world.json is not JSON" in err
+
+
+def test_reasons_with_brackets_are_printed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = Console(file=io.StringIO(), width=120)
+    monkeypatch.setattr(terminal, "console", printed)
+    outcome = RunOutcome(run_id="1", job="loop", failures={"load": "found [/etc] and [bold]"})
+    with pytest.raises(terminal.LoopFailed, match="load"):
+        terminal._raise_for(outcome)
+    assert "found [/etc] and [bold]" in printed.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_locked_warehouse_is_named_with_what_to_do(
