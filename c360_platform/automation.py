@@ -129,7 +129,7 @@ def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
 
 def runs_by_itself(settings: Settings) -> bool:
     """Everywhere but on a laptop that points at a real account: there, somebody has to turn things on."""
-    return settings.environment != "local" or urlsplit(settings.klaviyo_base_url).hostname in LOOPBACK
+    return not settings.uses_sandbox or urlsplit(settings.klaviyo_base_url).hostname in LOOPBACK
 
 
 def _pushes(specs: Sequence[SyncSpec], *groups: str) -> dg.AssetSelection:

@@ -201,5 +201,5 @@ def _existing(settings: Settings) -> Settings:
 
 
 def _own_sandbox(settings: Settings) -> bool:
-    """Whether to serve the home's sandbox: in `local`, unless the environment names a Klaviyo of its own."""
-    return settings.environment == "local" and settings.klaviyo_base_url == SANDBOX_URL
+    """Whether to serve the home's sandbox, unless the environment names a Klaviyo of its own."""
+    return settings.uses_sandbox and settings.klaviyo_base_url == SANDBOX_URL

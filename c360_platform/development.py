@@ -28,7 +28,7 @@ def serve_ui(settings: Settings, *, port: int, say: Callable[[str], None]) -> No
     """
     _require_free(port)
     with ExitStack() as stack:
-        if settings.environment == "local":
+        if settings.uses_sandbox:
             from c360_platform.sandbox.server import running_sandbox
 
             settings = settings.pointed_at(stack.enter_context(running_sandbox(settings.sandbox_path)).url)

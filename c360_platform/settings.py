@@ -7,6 +7,7 @@ belong here: anything that connects, and any secret in clear text outside `Secre
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,18 +21,31 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SANDBOX_PORT = 8377
 SANDBOX_KEY = "pk_demo_local"
 SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+MAX_BYTES_BILLED = 200 * 2**30  # a job that would read more is refused by BigQuery before it costs anything
+JOB_TIMEOUT_SECONDS = 1800
 
-Environment = Literal["local", "embedded", "production"]
+Environment = Literal["local", "embedded", "staging", "production"]
 Engine = Literal["duckdb", "bigquery"]
 T = TypeVar("T")
 
 # No fallback: a name that is not here raises, so that a typo never turns production into local.
-ENGINES: Mapping[Environment, Engine] = {"local": "duckdb", "embedded": "duckdb", "production": "bigquery"}
+ENGINES: Mapping[Environment, Engine] = {
+    "local": "duckdb",
+    "embedded": "duckdb",
+    "staging": "bigquery",
+    "production": "bigquery",
+}
 KLAVIYO_URLS: Mapping[Environment, str] = {
     "local": SANDBOX_URL,
     "embedded": "https://a.klaviyo.com",
+    "staging": SANDBOX_URL,
     "production": "https://a.klaviyo.com",
 }
+# Where Klaviyo and Zendesk are the home's own sandbox.
+SANDBOXED: frozenset[Environment] = frozenset({"local", "staging"})
+_DATASET_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 class SettingsError(ValueError):
@@ -58,6 +72,14 @@ class Settings:
     as_of: date | None = None
     bigquery_project: str | None = None
     bigquery_location: str = "EU"
+    bigquery_dataset_prefix: str = ""
+    bigquery_max_bytes_billed: int = MAX_BYTES_BILLED
+    bigquery_job_timeout_seconds: int = JOB_TIMEOUT_SECONDS
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether Klaviyo and Zendesk are the stand-ins of this home, unless a URL says otherwise."""
+        return self.environment in SANDBOXED
 
     @property
     def dagster_home(self) -> Path:
@@ -128,6 +150,9 @@ class Settings:
             "C360_WAREHOUSE_PATH": str(self.warehouse_path),
             "C360_DBT_PROJECT_DIR": str(self.dbt_project_dir),
             "C360_BIGQUERY_LOCATION": self.bigquery_location,
+            "C360_BIGQUERY_DATASET_PREFIX": self.bigquery_dataset_prefix,
+            "C360_BIGQUERY_MAX_BYTES_BILLED": str(self.bigquery_max_bytes_billed),
+            "C360_BIGQUERY_JOB_TIMEOUT_SECONDS": str(self.bigquery_job_timeout_seconds),
             "KLAVIYO_BASE_URL": self.klaviyo_base_url,
         }
 
@@ -144,7 +169,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, home: Path | str 
         environ = from_file | dict(os.environ)
     environment = _environment(environ.get("C360_ENV") or "local")
     base = Path(home or environ.get("C360_HOME") or ".c360").expanduser().resolve()
-    local = environment == "local"
+    local = environment in SANDBOXED
+    _check_emulator_host(environ)
     return Settings(
         environment=environment,
         engine=ENGINES[environment],
@@ -158,8 +184,13 @@ def load_settings(environ: Mapping[str, str] | None = None, *, home: Path | str 
         or (SecretStr("agent@sandbox.example") if local else None),
         zendesk_api_token=_secret(environ, "ZENDESK_API_TOKEN") or (SecretStr("demo") if local else None),
         as_of=_day(environ, "C360_AS_OF"),
-        bigquery_project=environ.get("C360_BIGQUERY_PROJECT") or None,
-        bigquery_location=environ.get("C360_BIGQUERY_LOCATION") or "EU",
+        bigquery_project=_name(environ, "C360_BIGQUERY_PROJECT", _PROJECT, "my-shop-123"),
+        bigquery_location=_name(environ, "C360_BIGQUERY_LOCATION", _LOCATION, "EU or europe-west3") or "EU",
+        bigquery_dataset_prefix=_name(environ, "C360_BIGQUERY_DATASET_PREFIX", _DATASET_PREFIX, "dev_anna_")
+        or "",
+        bigquery_max_bytes_billed=_positive(environ, "C360_BIGQUERY_MAX_BYTES_BILLED") or MAX_BYTES_BILLED,
+        bigquery_job_timeout_seconds=_positive(environ, "C360_BIGQUERY_JOB_TIMEOUT_SECONDS")
+        or JOB_TIMEOUT_SECONDS,
     )
 
 
@@ -205,6 +236,35 @@ def _day(environ: Mapping[str, str], variable: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         raise SettingsError(f"{variable}={value!r} is not a day: write it as 2026-06-30") from None
+
+
+def _name(environ: Mapping[str, str], variable: str, form: re.Pattern[str], example: str) -> str | None:
+    """A name that becomes part of SQL and of addresses."""
+    value = environ.get(variable)
+    if not value:
+        return None
+    if not form.fullmatch(value):
+        raise SettingsError(f"{variable}={value!r} is not possible: write it like {example}")
+    return value
+
+
+def _positive(environ: Mapping[str, str], variable: str) -> int | None:
+    value = environ.get(variable)
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) == 0:
+        raise SettingsError(f"{variable}={value!r} is not a whole number above zero: write it like 600")
+    return int(value)
+
+
+def _check_emulator_host(environ: Mapping[str, str]) -> None:
+    """Google's client takes it as it is and fails without a scheme, minutes later and obscurely."""
+    value = environ.get("BIGQUERY_EMULATOR_HOST")
+    if value and not value.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"BIGQUERY_EMULATOR_HOST={value!r} has no scheme: write http://{value}, "
+            "or take the variable away to reach Google"
+        )
 
 
 def _secret(environ: Mapping[str, str], variable: str) -> SecretStr | None:

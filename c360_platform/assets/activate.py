@@ -137,7 +137,7 @@ def _verdict(report: "SyncReport") -> dg.AssetCheckResult:
 
 def _retry_policy(settings: Settings) -> dg.RetryPolicy | None:
     """In production, a Klaviyo that is down is tried again; on a laptop somebody waits for the message."""
-    if settings.environment == "local":
+    if settings.uses_sandbox:
         return None
     return dg.RetryPolicy(
         max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS

@@ -33,10 +33,14 @@ def test_the_local_environment_needs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "named", "advice"),
     [
-        ({"C360_ENV": "prod"}, "C360_ENV", "local, embedded, production"),
+        ({"C360_ENV": "prod"}, "C360_ENV", "local, embedded, staging, production"),
         ({"C360_WAREHOUSE_PATH": "shop.duckdb"}, "C360_WAREHOUSE_PATH", "absolute"),
         ({"C360_AS_OF": "30.06.2026"}, "C360_AS_OF", "2026-06-30"),
         ({"KLAVIYO_BASE_URL": "a.klaviyo.com"}, "KLAVIYO_BASE_URL", "https://"),
+        ({"C360_BIGQUERY_PROJECT": "My Shop"}, "C360_BIGQUERY_PROJECT", "my-shop-123"),
+        ({"C360_BIGQUERY_DATASET_PREFIX": "dev-anna"}, "C360_BIGQUERY_DATASET_PREFIX", "dev_anna_"),
+        ({"C360_BIGQUERY_MAX_BYTES_BILLED": "10 GB"}, "C360_BIGQUERY_MAX_BYTES_BILLED", "whole number"),
+        ({"BIGQUERY_EMULATOR_HOST": "localhost:9050"}, "BIGQUERY_EMULATOR_HOST", "http://localhost:9050"),
         ({"ZENDESK_BASE_URL": "https://me:hidden@acme.example"}, "ZENDESK_BASE_URL", ".env.example"),
     ],
 )
@@ -64,6 +68,9 @@ def test_settings_survive_the_way_through_a_child_process_environment(tmp_path: 
             "C360_HOME": str(tmp_path),
             "C360_ENV": "embedded",
             "C360_AS_OF": "2026-06-30",
+            "C360_BIGQUERY_PROJECT": "acme-shop-1",
+            "C360_BIGQUERY_DATASET_PREFIX": "dev_",
+            "C360_BIGQUERY_MAX_BYTES_BILLED": "1000",
             "KLAVIYO_API_KEY": "pk_demo_a",
             "ZENDESK_BASE_URL": "https://acme.zendesk.example/",
             "ZENDESK_EMAIL": "agent@acme.example",
