@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 PUSHES = "klaviyo/"
+ROW_COUNT = "dagster/row_count"
 
 Progress = Callable[[str], None]
 
@@ -38,7 +39,9 @@ class Materialization:
 
 @dataclass(slots=True)
 class RunOutcome:
-    """What one run did. `failures` maps a step to one line that says what went wrong."""
+    """What one run did. `failures` maps a step to one line that says what went wrong; `rows` maps the key of
+    every table that the run counted, slash-separated, to its number of rows.
+    """
 
     run_id: str
     job: str
@@ -48,6 +51,7 @@ class RunOutcome:
     failures: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     step_seconds: dict[str, float] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
 
     @property
     def pushes(self) -> dict[str, Mapping[str, Any]]:
@@ -120,10 +124,17 @@ class _Listener:
                     metadata={name: _plain(value) for name, value in made.metadata.items()},
                 )
             )
+            self._count(made)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
+            self._count(check)
             if not check.passed:
                 self.outcome.warnings.append(f"check {check.check_name} on {'/'.join(check.asset_key.path)}")
+
+    def _count(self, seen: Any) -> None:
+        """Take the row count of a materialization or of a check that looked at a whole table."""
+        if ROW_COUNT in seen.metadata:
+            self.outcome.rows["/".join(seen.asset_key.path)] = _plain(seen.metadata[ROW_COUNT])
 
 
 def _reason(event: Any) -> str:
