@@ -35,6 +35,10 @@ LAYERS: dict[str, set[str]] = {
         "c360_platform.settings", "c360_platform.warehouse", "c360_platform.activation", "dlt_pipelines",
         "c360_platform.resources", "c360_platform.failures", "c360_platform.dbt_manifest",
     },
+    "c360_platform.googlesql": {
+        "c360_platform.settings", "c360_platform.warehouse", "c360_platform.activation",
+        "c360_platform.dbt_manifest",
+    },
 }  # fmt: skip
 # The one place that runs the code location in its own process.
 RUNNERS = {"c360_platform.loop"}
