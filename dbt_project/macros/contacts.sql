@@ -14,7 +14,7 @@
     {%- endif -%}
     {%- if phone -%}
         {%- do cleaned.append(phone_text(phone) ~ ' as ' ~ phone) -%}
-        {%- do resolved.append(phone_digits(phone, country or 'null') ~ ' as ' ~ phone) -%}
+        {%- do resolved.append(phone_digits(phone, country) ~ ' as ' ~ phone) -%}
         {%- do usable.append(usable_phone(phone) ~ ' as ' ~ phone) -%}
     {%- endif -%}
     {%- set query = namespace(sql=relation) -%}
@@ -57,7 +57,9 @@
 {#- Digits of a phone with the country's calling code, nothing checked; null for placeholders
     (seed). typed: as phone_text() gives it; country: expression of an upper-case ISO code, null
     means var default_country_code. -#}
-{% macro phone_digits(typed, country='null') %}
+{% macro phone_digits(typed, country=none) %}
+    {#- BigQuery refuses a bare null as an operand. -#}
+    {%- set country = country or 'cast(null as ' ~ type_text() ~ ')' -%}
     {%- set calling_codes = {
         'AT': '43', 'AU': '61', 'BE': '32', 'BG': '359', 'CA': '1', 'CH': '41', 'CY': '357',
         'CZ': '420', 'DE': '49', 'DK': '45', 'EE': '372', 'ES': '34', 'FI': '358', 'FR': '33',
