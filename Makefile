@@ -45,6 +45,8 @@ clean:  ## Remove what builds and runs left behind (not .venv, not the home)
 	rm -rf dbt_project/target dbt_project/logs logs .pytest_cache .hypothesis .mypy_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-lock: .venv/.ready  ## Resolve pyproject.toml anew into requirements.lock
+lock: .venv/.ready  ## Resolve pyproject.toml anew into requirements.lock and deploy/requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 		--no-header --annotation-style line --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra kubernetes --universal --python-version 3.11 \
+		--no-header --annotation-style line --constraint requirements.lock --output-file deploy/requirements.lock
