@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal
 
 from c360_platform.warehouse import Engine
@@ -37,7 +38,13 @@ class Dialect:
     """DuckDB's words; `BigQueryDialect` overrides what differs. All methods return SQL text."""
 
     string, integer, double, boolean, timestamp = "varchar", "bigint", "double", "boolean", "timestamptz"
-    cluster = ""
+    naive = "timestamp"
+    plan_layout = ""
+
+    def layout(self, month_of: str, cluster_by: Sequence[str]) -> str:
+        """How a new table lies: partitioned by the month of a column (empty: not), clustered by columns."""
+        del month_of, cluster_by  # DuckDB has neither
+        return ""
 
     def kind(self, type_name: str) -> Kind | None:
         """What a column of the engine's type is to Klaviyo; None when it has no form there."""
@@ -85,6 +92,11 @@ class Dialect:
         """The moment as the engine's timestamp with time zone; dates are midnight, all naive is UTC."""
         return expression if kind == "timestamp" else f"timezone('UTC', cast({expression} as timestamp))"
 
+    def day_literal(self, day: date, kind: Kind) -> str:
+        """The first moment of a day as a constant of a column's own type, by which partitions are pruned."""
+        types = {"date": "date", "naive": self.naive}
+        return f"{types.get(kind, self.timestamp)} '{day.isoformat()}'"
+
     def unix_seconds(self, moment: str) -> str:
         """Whole seconds since 1970 of a timestamp with time zone."""
         return f"cast(floor(epoch({moment})) as bigint)"
@@ -128,7 +140,16 @@ class BigQueryDialect(Dialect):
     """BigQuery's words where they differ from DuckDB's."""
 
     string, integer, double, boolean, timestamp = "string", "int64", "float64", "bool", "timestamp"
-    cluster = "cluster by position"
+    naive = "datetime"
+    # A batch is a range of positions. Blocks of a cluster are as large as BigQuery likes, partitions are not:
+    # reading one batch costs a few of 25,000 rows (there may be 10,000; what lies beyond has one of its own).
+    plan_layout = (
+        "partition by range_bucket(position, generate_array(0, 100000000, 25000)) cluster by lane, operation"
+    )
+
+    def layout(self, month_of: str, cluster_by: Sequence[str]) -> str:
+        partition = f"partition by timestamp_trunc({month_of}, month) " if month_of else ""
+        return f"{partition}cluster by {', '.join(cluster_by)}"
 
     def kind(self, type_name: str) -> Kind | None:
         # BigQuery's TIMESTAMP has a zone (UTC), its DATETIME has none.

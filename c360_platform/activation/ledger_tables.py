@@ -1,20 +1,26 @@
 """The shape of the ledger's tables, and its rows as Python objects and as Arrow.
 
-Belongs here: columns and types. Does not belong here: statements that read or change rows (`ledger`).
+Belongs here: columns, types and how the tables lie. Does not belong here: statements that read or change rows
+(`ledger`, `batches`, `rejections`, `runs`).
+
+What is open has no closing time, and in BigQuery rows without one lie in a partition of their own. So the
+engine, which asks for what is open, reads that and not the months of history behind it, and nothing open is
+ever too old to be found. The state has no time to go by: it is one cluster per sync.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.dialects import Dialect
-from c360_platform.warehouse import Value
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from c360_platform.warehouse import Warehouse
 
 SCHEMA = "c360_sync"
 
@@ -84,6 +90,13 @@ TABLES: dict[str, dict[str, str]] = {
         "resolved_at": "t",
     },
 }
+# Column by whose month a table is partitioned where the engine has partitions, and columns to cluster by.
+LAYOUT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "runs": ("finished_at", ("sync",)),
+    "batches": ("settled_at", ("sync", "run_id")),
+    "state": ("", ("sync", "key")),
+    "rejections": ("resolved_at", ("sync", "stage", "key")),
+}
 BATCH_COLUMNS = (
     "batch_id",
     "lane",
@@ -142,8 +155,13 @@ class Rejection:
     reason: str
 
 
-def definitions(dialect: Dialect) -> Iterable[tuple[str, dict[str, str]]]:
-    """Every table's name and its columns with the engine's types."""
+def ledger_table(warehouse: Warehouse, table: str) -> str:
+    """A table of the ledger as it is written in SQL."""
+    return warehouse.relation(SCHEMA, table)
+
+
+def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
+    """Make what is missing of the tables; columns that a newer version has are added."""
     types = {
         "s": dialect.string,
         "i": dialect.integer,
@@ -152,7 +170,16 @@ def definitions(dialect: Dialect) -> Iterable[tuple[str, dict[str, str]]]:
         "n": dialect.double,
     }
     for table, columns in TABLES.items():
-        yield table, {name: types[kind] for name, kind in columns.items()}
+        there = warehouse.columns(SCHEMA, table)
+        name = ledger_table(warehouse, table)
+        if not there:
+            warehouse.execute(f"create schema if not exists {SCHEMA}")
+            listed = ", ".join(f"{column} {types[kind]}" for column, kind in columns.items())
+            layout = dialect.layout(*LAYOUT[table])
+            warehouse.execute(f"create table if not exists {name} ({listed}) {layout}".rstrip())
+        for column, kind in columns.items():
+            if there and column not in there:
+                warehouse.execute(f"alter table {name} add column {column} {types[kind]}")
 
 
 def within(batches: Sequence[Batch]) -> str:
@@ -167,24 +194,29 @@ def within(batches: Sequence[Batch]) -> str:
     return "(" + " or ".join(conditions) + ")" if conditions else "(1 = 0)"
 
 
-def batch_row(batch: Batch, *, sync: str, run_id: str, at: datetime) -> dict[str, Value]:
-    """A batch as a row of its table, by column."""
-    return {
-        "batch_id": batch.batch_id,
-        "run_id": run_id,
-        "sync": sync,
-        "lane": batch.lane,
-        "status": batch.status,
-        "first_position": batch.first,
-        "last_position": batch.last,
-        "row_count": batch.rows,
-        "byte_count": batch.bytes,
-        "target": batch.target,
-        "is_backfill": batch.is_backfill,
-        "job_id": batch.job_id,
-        "sends": batch.sends,
-        "planned_at": at,
-    }
+def batch_table(batches: Sequence[Batch], *, sync: str, run_id: str, at: datetime) -> pa.Table:
+    """New batches as rows of their table."""
+    import pyarrow as pa
+
+    rows = len(batches)
+    return pa.table(
+        {
+            "batch_id": [batch.batch_id for batch in batches],
+            "run_id": [run_id] * rows,
+            "sync": [sync] * rows,
+            "lane": [batch.lane for batch in batches],
+            "status": [batch.status for batch in batches],
+            "first_position": [batch.first for batch in batches],
+            "last_position": [batch.last for batch in batches],
+            "row_count": [batch.rows for batch in batches],
+            "byte_count": [batch.bytes for batch in batches],
+            "target": [batch.target for batch in batches],
+            "is_backfill": [batch.is_backfill for batch in batches],
+            "job_id": [batch.job_id for batch in batches],
+            "sends": [batch.sends for batch in batches],
+            "planned_at": pa.array([at] * rows, pa.timestamp("us", tz="UTC")),
+        }
+    )
 
 
 def rejection_table(

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.ledger_tables import SCHEMA
+from c360_platform.activation.ledger_tables import ledger_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ class Membership:
     def lists(self) -> set[str]:
         """The ids of the lists that the members were put on: one, unless nobody is known."""
         rows = self.warehouse.table(
-            f"select distinct target from {self.ledger.state} where sync = ?", [self.ledger.sync]
+            f"select distinct target from {self.ledger.state} where sync = {self.ledger.sync_literal}"
         )
         return set(rows["target"].to_pylist())
 
@@ -46,7 +46,7 @@ class Membership:
         how many they are.
         """
         ledger, dialect = self.ledger, self.ledger.dialect
-        present = self.warehouse.relation(SCHEMA, f"plan_{ledger.sync}_present")
+        present = ledger_table(self.warehouse, f"plan_{ledger.sync}_present")
         chosen = f"operation = 'add' and key in (select key from {present}) and not ({ledger.open_rows()})"
         statements: list[Statement] = [(f"update {ledger.plan} set is_ours = false where {chosen}", [])]
         if to_state:
@@ -74,11 +74,10 @@ class Membership:
     def release(self) -> None:
         """Forget members that left the segment but were on the list before us: they stay on it."""
         self.warehouse.execute(
-            f"delete from {self.ledger.state} where sync = ? "
-            f"and key in (select key from {self.ledger.plan} where operation = 'release')",
-            [self.ledger.sync],
+            f"delete from {self.ledger.state} where sync = {self.ledger.sync_literal} "
+            f"and key in (select key from {self.ledger.plan} where operation = 'release')"
         )
 
     def forget(self) -> None:
         """The list is another one than before: nobody on it is known."""
-        self.warehouse.execute(f"delete from {self.ledger.state} where sync = ?", [self.ledger.sync])
+        self.warehouse.execute(f"delete from {self.ledger.state} where sync = {self.ledger.sync_literal}")

@@ -18,13 +18,14 @@ A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.dialects import Dialect, dialect_of
 from c360_platform.activation.errors import SyncFailed, SyncHeld
+from c360_platform.activation.event_months import months_to_read, within_months
 from c360_platform.activation.expressions import ROW_BYTES, RowExpressions, row_expressions
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.spec import SyncSpec
@@ -153,7 +154,7 @@ class Planner:
         if self.ledger.has_open_batches() and self.warehouse.exists(self.ledger.plan):
             columns = ", ".join(COLUMNS)
             kept = f"union all select {columns} from {self.ledger.plan} where {self.ledger.open_rows()}"
-        return f"create or replace table {self.ledger.plan} {self.dialect.cluster} as {select} {kept}"
+        return f"create or replace table {self.ledger.plan} {self.dialect.plan_layout} as {select} {kept}"
 
     def _select(self) -> str:
         types = self.warehouse.columns(self.spec.schema, self.spec.table)
@@ -162,9 +163,20 @@ class Planner:
                 f"sync {self.spec.name}: there is no table {self.spec.schema}.{self.spec.table}: "
                 "build the model first"
             )
-        return self._statement(row_expressions(self.spec, types, self.dialect))
+        row = row_expressions(self.spec, types, self.dialect)
+        return self._statement(row, self._unsettled(types) if self.spec.object == "events" else "")
 
-    def _statement(self, row: RowExpressions) -> str:
+    def _unsettled(self, types: Mapping[str, str]) -> str:
+        """Of an event model, which has years of them, only the months in which something is due are read."""
+        spec, d = self.spec, self.dialect
+        occurred_at = d.name(spec.occurred_at)
+        months = months_to_read(self.ledger, self.model, key=d.name(spec.event_id), occurred_at=occurred_at)
+        if months is None:
+            return ""
+        kind = d.kind(types[spec.occurred_at]) or "timestamp"
+        return f"where {within_months(months, occurred_at, kind, d)}"
+
+    def _statement(self, row: RowExpressions, where: str) -> str:
         d, ledger, is_event = self.dialect, self.ledger, self.spec.object == "events"
         no_text, no_number = f"cast(null as {d.string})", f"cast(null as {d.integer})"
         create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
@@ -178,7 +190,7 @@ class Planner:
         removals = self._removals(open_keys if is_open else "") if self.spec.object == "list" else ""
         return f"""
 with source as (
-    select {", ".join(row.columns)} from {self.model}
+    select {", ".join(row.columns)} from {self.model} {where}
 ),
 keyed as (
     select *, {row.key} as row_key from source
@@ -191,8 +203,7 @@ known as (
     select key, payload_hash, filled, is_ours from {ledger.state} where sync = {ledger.sync_literal}
 ),
 refused as (
-    select distinct key, payload_hash from {ledger.rejections}
-    where sync = {ledger.sync_literal} and stage = 'klaviyo' and resolved_at is null
+    {ledger.rejections.refused_payloads()}
 ),
 checked as (
     select keyed.*, repeated.row_key is not null as is_repeated,

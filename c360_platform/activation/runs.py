@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from c360_platform.activation.errors import SyncHeld
-from c360_platform.activation.ledger_tables import SCHEMA
+from c360_platform.activation.ledger_tables import ledger_table
 from c360_platform.warehouse import Warehouse
 
 # Longer than any wait of a living run: what is silent for so long is dead, whoever has its process id now.
@@ -31,8 +31,10 @@ class RunRecord:
         self.warehouse = warehouse
         self.sync = sync
         self.run_id = run_id
-        self.runs = warehouse.relation(SCHEMA, "runs")
-        self.batches = warehouse.relation(SCHEMA, "batches")
+        self.runs = ledger_table(warehouse, "runs")
+        self.batches = ledger_table(warehouse, "batches")
+        # A run at work has no end yet; where the table has partitions, those without one lie apart.
+        self.running = f"sync = '{sync}' and finished_at is null and status = 'running'"
 
     def begin(self, kind: str, at: datetime) -> None:
         """Open the run; one that a dead process left is closed as abandoned.
@@ -44,9 +46,8 @@ class RunRecord:
             self.warehouse.transaction(
                 [
                     (
-                        f"update {self.runs} set status = 'abandoned', finished_at = ? "
-                        "where sync = ? and status = 'running'",
-                        [at, self.sync],
+                        f"update {self.runs} set status = 'abandoned', finished_at = ? where {self.running}",
+                        [at],
                     ),
                     (
                         f"insert into {self.runs} (run_id, sync, object, status, started_at, host, pid) "
@@ -63,14 +64,13 @@ class RunRecord:
         names = ", ".join(f"{name} = ?" for name in counters)
         self.warehouse.execute(
             f"update {self.runs} set status = ?, finished_at = ?, message = ?, {names} "
-            "where run_id = ? and sync = ? and status = 'running'",
-            [status, at, message, *counters.values(), self.run_id, self.sync],
+            f"where {self.running} and run_id = ?",
+            [status, at, message, *counters.values(), self.run_id],
         )
 
     def _turn_away_second(self, at: datetime) -> None:
         running = self.warehouse.table(
-            f"select run_id, host, pid, started_at from {self.runs} where sync = ? and status = 'running'",
-            [self.sync],
+            f"select run_id, host, pid, started_at from {self.runs} where {self.running}"
         )
         for run in running.to_pylist():
             if at - self._last_seen(run) < _SILENCE and _may_be_alive(run, self.sync):
@@ -82,8 +82,9 @@ class RunRecord:
     def _last_seen(self, run: Mapping[str, Any]) -> datetime:
         row = self.warehouse.table(
             f"select max(planned_at) as planned, max(accepted_at) as accepted, max(settled_at) as settled "
-            f"from {self.batches} where sync = ? and run_id = ?",
-            [self.sync, run["run_id"]],
+            f"from {self.batches} where sync = '{self.sync}' and run_id = ? "
+            "and (settled_at is null or settled_at >= ?)",
+            [run["run_id"], run["started_at"]],
         ).to_pylist()[0]
         return max(moment for moment in (run["started_at"], *row.values()) if moment is not None)
 

@@ -63,7 +63,12 @@ class Listener:
 
     def table(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         self.statements.append(sql)
-        return pa.table({"n": [1], "operation": ["add"], "lane": ["import"], "target": ["a"], "key": ["k"]})
+        return pa.table(
+            {
+                "n": [1], "operation": ["add"], "lane": ["import"], "target": ["a"], "key": ["k"],
+                "year": [2026], "month": [12],
+            }
+        )  # fmt: skip
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
         assert STRINGS.sub("", sql).count("?") == len(params)

@@ -57,6 +57,23 @@ def test_two_events_of_one_second_are_both_recorded(shop: Shop) -> None:
     ] * 2
 
 
+def test_a_late_event_of_an_old_month_is_sent_without_looking_at_the_others(shop: Shop) -> None:
+    def months_ago(number: int, months: int) -> dict[str, Any]:
+        return shipment(number, event_timestamp=NOW - timedelta(days=31 * months))
+
+    first = [months_ago(number, months=number) for number in range(1, 13)]
+    shop.events(first)
+    assert shop.run(EVENTS).confirmed == 12
+
+    # Months that are settled are not read again: the broken addresses would be seen.
+    broken = [{**event, "email": "no address"} for event in first if event["event_id"] != "event-0009"]
+    shop.events([*broken, first[8], months_ago(100, months=9), months_ago(101, months=9)])
+    report = shop.run(EVENTS)
+
+    assert (report.planned, report.confirmed, report.rejected, report.unchanged) == (2, 2, 0, 12)
+    assert shop.run(EVENTS).unchanged == 14
+
+
 def test_a_lost_answer_doubles_no_event(shop: Shop) -> None:
     shop.sandbox.traffic.add_fault(
         Fault(status=502, method="POST", path="/api/event-bulk-create-jobs", when="after", times=2)

@@ -151,6 +151,26 @@ def test_a_row_that_no_pointer_names_is_found_by_halving(shop: Shop) -> None:
     assert len(shop.klaviyo_profiles()) == 15
 
 
+def test_rows_refused_before_a_body_is_halved_stay_refused(shop: Shop) -> None:
+    second = {
+        "code": "invalid",
+        "detail": "The second is bad.",
+        "source": {"pointer": "/data/attributes/profiles/data/1/attributes/email"},
+    }
+    body = json.dumps({"errors": [{"id": "1", "title": "Invalid input.", **second}]})
+    shop.sandbox.traffic.add_fault(
+        Fault(status=400, method="POST", path=IMPORT, times=3, headers=JSON, body=body)
+    )
+    shop.profiles([person(number) for number in range(1, 10)])
+
+    report = shop.run(PROFILES)
+
+    # They stand between the rows that went through in the first half.
+    assert (report.confirmed, report.rejected, states(shop)) == (6, 3, 6)
+    assert len(shop.rejections()) == 3
+    assert len(shop.klaviyo_profiles()) == 6
+
+
 def test_a_list_that_vanishes_between_plan_and_send_stops_that_sync(shop: Shop) -> None:
     shop.segment([f"person{number}@shop.example" for number in range(1, 4)])
     real = shop.klaviyo.create_list
