@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from pydantic import Field
 from c360_platform.dbt_manifest import dbt_executable, dbt_variables
 
 if TYPE_CHECKING:
+    from dagster_gcp import BigQueryResource
+
     from c360_platform.activation.transport import Klaviyo
     from c360_platform.settings import Settings
     from c360_platform.warehouse import Warehouse
@@ -28,20 +31,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WarehouseAccess:
-    """Opens the installation's warehouse for one call; nothing is held between calls."""
+    """Opens the installation's warehouse: the one place that does.
+
+    `bigquery` gives the client, one per thread, so that a sensor does not sign in at every tick; without it,
+    as on the command line, every opening has its own. DuckDB's file is not held between calls.
+    """
 
     settings: Settings
+    bigquery: BigQueryResource | None = None
+    _clients: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
 
-    def open(self) -> Warehouse:
-        """Raises `WarehouseError` when what the engine needs is missing."""
+    def open(self, **labels: str) -> Warehouse:
+        """`labels` (asset, run, sync) mark BigQuery's jobs; DuckDB has no use for them.
+
+        Raises `WarehouseError` when what the engine needs is missing.
+        """
         from c360_platform.warehouse import open_warehouse
 
+        settings = self.settings
         return open_warehouse(
-            engine=self.settings.engine,
-            warehouse_path=self.settings.warehouse_path,
-            bigquery_project=self.settings.bigquery_project,
-            bigquery_location=self.settings.bigquery_location,
+            engine=settings.engine,
+            warehouse_path=settings.warehouse_path,
+            bigquery_project=settings.bigquery_project,
+            bigquery_location=settings.bigquery_location,
+            bigquery_dataset_prefix=settings.bigquery_dataset_prefix,
+            bigquery_max_bytes_billed=settings.bigquery_max_bytes_billed,
+            bigquery_job_timeout_seconds=settings.bigquery_job_timeout_seconds,
+            labels=labels,
+            make_bigquery_client=self._client if self.bigquery is not None else None,
         )
+
+    def _client(self) -> Any:
+        client = getattr(self._clients, "client", None)
+        if client is None and self.bigquery is not None:
+            from c360_platform.warehouse.bigquery_client import bound_metadata_search
+
+            bound_metadata_search()
+            with self.bigquery.get_client() as client:
+                self._clients.client = client
+        return client
 
 
 @dataclass(frozen=True)
@@ -97,10 +125,24 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _bigquery(settings: Settings) -> BigQueryResource | None:
+    """None on DuckDB: importing dagster-gcp takes as long as everything else together."""
+    if settings.engine != "bigquery":
+        return None
+    from dagster_gcp import BigQueryResource
+
+    return BigQueryResource(project=settings.bigquery_project, location=settings.bigquery_location)
+
+
 def make_resources(settings: Settings) -> dict[str, object]:
-    """Every resource by the name that assets ask for; dlt needs none, a load opens and closes by itself."""
+    """Every resource by the name that assets ask for; dlt needs none, a load opens and closes by itself.
+
+    On BigQuery there is `bigquery` as well, dagster-gcp's own, for assets that a team adds.
+    """
+    bigquery = _bigquery(settings)
     return {
-        "warehouse": WarehouseAccess(settings),
+        **({"bigquery": bigquery} if bigquery is not None else {}),
+        "warehouse": WarehouseAccess(settings, bigquery),
         "klaviyo": KlaviyoAccess(settings),
         "dbt": Dbt(
             project_dir=str(settings.dbt_project_dir),

@@ -6,7 +6,9 @@ knowledge of customers or Klaviyo. Engines are imported only when one is opened.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from c360_platform.warehouse.protocol import (
     Engine,
@@ -15,9 +17,19 @@ from c360_platform.warehouse.protocol import (
     Warehouse,
     WarehouseError,
     WarehouseLocked,
+    WarehouseUnavailable,
 )
 
-__all__ = ["Engine", "Statement", "Value", "Warehouse", "WarehouseError", "WarehouseLocked", "open_warehouse"]
+__all__ = [
+    "Engine",
+    "Statement",
+    "Value",
+    "Warehouse",
+    "WarehouseError",
+    "WarehouseLocked",
+    "WarehouseUnavailable",
+    "open_warehouse",
+]
 
 
 def open_warehouse(
@@ -26,10 +38,17 @@ def open_warehouse(
     warehouse_path: Path | None = None,
     bigquery_project: str | None = None,
     bigquery_location: str | None = None,
+    bigquery_dataset_prefix: str = "",
+    bigquery_max_bytes_billed: int | None = None,
+    bigquery_job_timeout_seconds: int | None = None,
+    labels: Mapping[str, str] | None = None,
+    make_bigquery_client: Callable[[], Any] | None = None,
 ) -> Warehouse:
     """The warehouse of an installation; the arguments bear the names that they have in the settings.
 
-    Nothing is connected yet. Raises `WarehouseError` when what the engine needs is missing.
+    `labels` (asset, run, sync …) mark what the caller's BigQuery jobs cost and whose they are.
+    `make_bigquery_client` gives the `google.cloud.bigquery.Client`; without it, one is made from the
+    application's default credentials. Raises `WarehouseError` when what the engine needs is missing.
     """
     if engine == "duckdb":
         from c360_platform.warehouse.duckdb import DuckDBWarehouse
@@ -39,8 +58,18 @@ def open_warehouse(
         return DuckDBWarehouse(warehouse_path)
     if engine == "bigquery":
         from c360_platform.warehouse.bigquery import BigQueryWarehouse
+        from c360_platform.warehouse.bigquery_jobs import JobOptions
 
         if not bigquery_project:
             raise WarehouseError("the BigQuery warehouse needs a project: set C360_BIGQUERY_PROJECT")
-        return BigQueryWarehouse(bigquery_project, bigquery_location)
+        options = JobOptions(
+            project=bigquery_project,
+            location=bigquery_location,
+            maximum_bytes_billed=bigquery_max_bytes_billed,
+            timeout_seconds=bigquery_job_timeout_seconds,
+            labels=labels or {},
+        )
+        return BigQueryWarehouse(
+            options, dataset_prefix=bigquery_dataset_prefix, make_client=make_bigquery_client
+        )
     raise WarehouseError(f"unknown warehouse engine {engine!r}: use duckdb or bigquery")

@@ -61,6 +61,9 @@ class DuckDBWarehouse:
         finally:
             connection.close()
 
+    def check(self) -> None:
+        """Nothing that the next call would not say as well; a lock may be gone by then."""
+
     @contextmanager
     def session(self) -> Iterator[None]:
         if getattr(self._local, "connection", None) is not None:
@@ -75,7 +78,15 @@ class DuckDBWarehouse:
 
     def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         with self.connection() as connection:
-            yield from connection.sql(sql, params=list(params)).to_arrow_reader()
+            reader = connection.sql(sql, params=list(params)).to_arrow_reader()
+            empty = True
+            for batch in reader:
+                empty = False
+                yield batch
+            if empty:
+                import pyarrow as pa
+
+                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
 
     def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:
         with self.connection() as connection:
@@ -108,6 +119,15 @@ class DuckDBWarehouse:
                 return False
             return True
 
+    def tables(self, schema: str) -> dict[str, str]:
+        rows = self.table(
+            "select table_name, if(table_type = 'VIEW', 'view', 'table') as kind "
+            "from information_schema.tables "
+            "where table_catalog = current_database() and table_schema = ? order by table_name",
+            [schema],
+        )
+        return dict(zip(rows["table_name"].to_pylist(), rows["kind"].to_pylist(), strict=True))
+
     def columns(self, schema: str, table: str) -> dict[str, str]:
         rows = self.table(
             "select column_name, upper(data_type) as data_type from information_schema.columns "
@@ -117,6 +137,13 @@ class DuckDBWarehouse:
         )
         return dict(zip(rows["column_name"].to_pylist(), rows["data_type"].to_pylist(), strict=True))
 
+    def row_counts(self, tables: Sequence[str]) -> list[int]:
+        if not tables:
+            return []
+        selects = [f"select {at} as at, count(*) as n from {table}" for at, table in enumerate(tables)]
+        rows = self.table(" union all ".join(selects) + " order by at")
+        return [int(count) for count in rows["n"].to_pylist()]
+
     def last_changed_at(self, table: str) -> datetime | None:
         """The file's time: DuckDB keeps none per table, and no table changes without file or log."""
         if not self.exists(table):
@@ -124,6 +151,13 @@ class DuckDBWarehouse:
         log = self.path.with_name(self.path.name + ".wal")
         changed = max(file.stat().st_mtime for file in (self.path, log) if file.exists())
         return datetime.fromtimestamp(changed, UTC)
+
+    def own_schema(self, name: str) -> str:
+        return name
+
+    def create_schema(self, schema: str) -> None:
+        quoted = schema.replace('"', '""')
+        self.execute(f'create schema if not exists "{quoted}"')
 
     def relation(self, schema: str, table: str) -> str:
         return ".".join('"' + name.replace('"', '""') + '"' for name in (schema, table))
