@@ -54,13 +54,17 @@ def make_world(settings: Settings, *, customers: int, seed: int, replace: bool =
         replace=replace,
         progress=say,
     )
+    if settings.engine == "bigquery":
+        from c360_platform.sandbox.world import transfer_world
+
+        transfer_world(settings.warehouse_path, _warehouse(settings), replace=replace, progress=say)
     say(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
 
 
 def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
     """Make the synthetic shop unless the home already holds the same one; another one is an error."""
     there = _world_parameters(settings)
-    if there is None:
+    if there is None or not _is_transferred(settings):
         make_world(settings, customers=customers, seed=seed)
     elif (there.get("customers"), there.get("seed")) != (customers, seed):
         raise SettingsError(
@@ -69,6 +73,14 @@ def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
         )
     else:
         say(f"the world of {customers:,} people is there already; the loop is repeated on it")
+
+
+def _is_transferred(settings: Settings) -> bool:
+    if settings.engine == "duckdb":
+        return True
+    from c360_platform.sandbox.world import is_transferred
+
+    return is_transferred(settings.warehouse_path, _warehouse(settings))
 
 
 def day_of_world(settings: Settings) -> date | None:
@@ -95,9 +107,8 @@ def loop_and_report(settings: Settings, *, verify: bool) -> None:
 
     outcome = run_job(settings, "loop", progress=say)
     if outcome.success:
-        warehouse = _warehouse(settings)
-        _print_rows("Rows in, by source", "table", _tables(warehouse, RAW_SOURCES))
-        _print_rows("Rows, by model", "model", _tables(warehouse, LAYERS))
+        _print_rows("Rows in, by source", "table", _by_schema(outcome.rows, RAW_SOURCES))
+        _print_rows("Rows, by model", "model", _by_schema(outcome.rows, LAYERS))
     _print_syncs(outcome)
     for warning in outcome.warnings:
         console.print(f"[yellow]warning[/]: {escape(warning)} did not pass; the Dagster UI shows why")
@@ -113,7 +124,7 @@ def build_and_report(settings: Settings) -> None:
 
     outcome = run_job(settings, "transform", progress=say)
     _raise_for(outcome)
-    _print_rows("Rows, by model", "model", _tables(_warehouse(settings), LAYERS))
+    _print_rows("Rows, by model", "model", _by_schema(outcome.rows, LAYERS))
     console.print(f"[green]done[/] in {outcome.seconds:.0f} s")
 
 
@@ -124,9 +135,15 @@ def say_next_steps(settings: Settings) -> None:
         "\nWhere to look next\n"
         f"  make dev: the Dagster UI with this run (c360 dev --home {home})\n"
         f"  c360 run --home {home}: the loop again; nothing changed, nothing is written\n"
-        f"  duckdb {_shown(settings.warehouse_path)}: marts.dim_customers, marts.seg_*, c360_sync.*",
+        f"  {_where_tables_are(settings)}: marts.dim_customers, marts.seg_*, c360_sync.*",
         markup=False,
     )
+
+
+def _where_tables_are(settings: Settings) -> str:
+    if settings.engine == "duckdb":
+        return f"duckdb {_shown(settings.warehouse_path)}"
+    return f"BigQuery project {settings.bigquery_project}"
 
 
 def show_plan(settings: Settings) -> None:
@@ -184,20 +201,13 @@ def _raise_for(outcome: RunOutcome) -> None:
     raise LoopFailed(f"the {outcome.job} job failed in {', '.join(outcome.failures) or 'an unnamed step'}")
 
 
-def _tables(warehouse: Warehouse, schemas: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """Schema to table to rows; views of the models are left out, counting them would build them again."""
-    kinds = "('BASE TABLE')"
-    listed = warehouse.table(
-        "select table_schema, table_name from information_schema.tables "
-        f"where table_type in {kinds} and table_schema in ({', '.join('?' * len(schemas))}) order by 1, 2",
-        schemas,
-    ).to_pylist()
+def _by_schema(rows: Mapping[str, int], schemas: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Schema to table to rows, for the schemas that have any, in their order."""
     counts: dict[str, dict[str, int]] = {schema: {} for schema in schemas}
-    for row in listed:
-        schema, table = row["table_schema"], row["table_name"]
-        if not table.startswith("_dlt"):
-            counted = warehouse.table(f"select count(*) as n from {warehouse.relation(schema, table)}")
-            counts[schema][table] = counted["n"][0].as_py()
+    for key, n in sorted(rows.items()):
+        schema, _, table = key.partition("/")
+        if schema in counts:
+            counts[schema][table] = n
     return {schema: tables for schema, tables in counts.items() if tables}
 
 
@@ -231,14 +241,9 @@ def say(line: str) -> None:
 
 
 def _warehouse(settings: Settings) -> Warehouse:
-    from c360_platform.warehouse import open_warehouse
+    from c360_platform.resources import WarehouseAccess
 
-    return open_warehouse(
-        engine=settings.engine,
-        warehouse_path=settings.warehouse_path,
-        bigquery_project=settings.bigquery_project,
-        bigquery_location=settings.bigquery_location,
-    )
+    return WarehouseAccess(settings).open()
 
 
 def _world_parameters(settings: Settings) -> dict[str, Any] | None:
@@ -265,6 +270,11 @@ def load_and_report(settings: Settings, folder: Path) -> None:
     """Load a folder of exports and say what came, what is missing and what was renamed."""
     from c360_platform.raw_files import load_folder
 
+    if settings.engine != "duckdb":
+        raise SettingsError(
+            f"`c360 load` fills a home's DuckDB file, and C360_ENV={settings.environment} uses BigQuery: "
+            "load into BigQuery with the pipelines you have, or set C360_ENV=local"
+        )
     settings.home.mkdir(parents=True, exist_ok=True)
     report = load_folder(folder, settings.warehouse_path, settings.dbt_project_dir)
     for line in report.lines():

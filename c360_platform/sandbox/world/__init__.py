@@ -13,5 +13,14 @@ from c360_platform.sandbox.world.generator import (
     WorldSummary,
     make_world,
 )
+from c360_platform.sandbox.world.transfer import is_transferred, transfer_world
 
-__all__ = ["RAW_SCHEMAS", "WORLD_VERSION", "WorldError", "WorldSummary", "make_world"]
+__all__ = [
+    "RAW_SCHEMAS",
+    "WORLD_VERSION",
+    "WorldError",
+    "WorldSummary",
+    "is_transferred",
+    "make_world",
+    "transfer_world",
+]
