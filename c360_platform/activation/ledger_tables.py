@@ -157,7 +157,7 @@ class Rejection:
 
 def ledger_table(warehouse: Warehouse, table: str) -> str:
     """A table of the ledger as it is written in SQL."""
-    return warehouse.relation(SCHEMA, table)
+    return warehouse.relation(warehouse.own_schema(SCHEMA), table)
 
 
 def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
@@ -169,11 +169,12 @@ def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
         "t": dialect.timestamp,
         "n": dialect.double,
     }
+    schema = warehouse.own_schema(SCHEMA)
     for table, columns in TABLES.items():
-        there = warehouse.columns(SCHEMA, table)
+        there = warehouse.columns(schema, table)
         name = ledger_table(warehouse, table)
         if not there:
-            warehouse.execute(f"create schema if not exists {SCHEMA}")
+            warehouse.create_schema(schema)
             listed = ", ".join(f"{column} {types[kind]}" for column, kind in columns.items())
             layout = dialect.layout(*LAYOUT[table])
             warehouse.execute(f"create table if not exists {name} ({listed}) {layout}".rstrip())

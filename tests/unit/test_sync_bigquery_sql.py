@@ -55,6 +55,9 @@ class Listener:
     def __init__(self) -> None:
         self.statements: list[str] = []
 
+    def check(self) -> None:
+        pass
+
     def session(self) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -83,6 +86,18 @@ class Listener:
 
     def exists(self, table: str) -> bool:
         return True
+
+    def tables(self, schema: str) -> dict[str, str]:
+        return {}
+
+    def row_counts(self, tables: Sequence[str]) -> list[int]:
+        return [0] * len(tables)
+
+    def own_schema(self, name: str) -> str:
+        return f"dev_{name}"
+
+    def create_schema(self, schema: str) -> None:
+        assert schema == "dev_c360_sync"
 
     def columns(self, schema: str, table: str) -> dict[str, str]:
         return TYPES if schema == "marts" else {}
