@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from c360_platform.googlesql.engine import Engine, EngineStopped, StatementRefused, engine
 from c360_platform.googlesql.language import analyzer_options, empty_catalog, language_options
+from c360_platform.googlesql.rules import violation
+from c360_platform.googlesql.tree import field, node
 from c360_platform.googlesql.types import canonical, parse_type, type_text
 
 if TYPE_CHECKING:
@@ -95,7 +97,11 @@ class Analyser:
             return Analysis(columns=None, error=_error(str(refusal)))
         except EngineStopped as stopped:
             return Analysis(None, SqlError(f"the analyser gave up on this statement ({stopped})", 0, 0))
-        return _answer(node(answer.resolved_statement))
+        statement = node(answer.resolved_statement)
+        broken = violation(statement, sql)
+        if broken is not None:
+            return Analysis(columns=None, error=SqlError(broken[0], *_place(sql, broken[1])))
+        return _answer(statement)
 
     def _catalog_for(self, sql: str) -> int:
         """The id of a registered catalog that holds what the statement names.
@@ -165,20 +171,10 @@ def _error(said: str) -> SqlError:
     return SqlError(message, int(found[1]) if found else 0, int(found[2]) if found else 0)
 
 
-def node(message: Any) -> Any:
-    """The concrete node inside Google's `Any…Proto` wrappers."""
-    while message.DESCRIPTOR.oneofs_by_name.get("node") is not None:
-        message = getattr(message, message.WhichOneof("node"))
-    return message
-
-
-def field(message: Any, name: str) -> Any | None:
-    """A field of a node or of the node kinds it is derived from (Google nests them as `parent`)."""
-    while message is not None:
-        if name in message.DESCRIPTOR.fields_by_name:
-            return getattr(message, name)
-        message = getattr(message, "parent", None)
-    return None
+def _place(sql: str, offset: int) -> tuple[int, int]:
+    """Line and column of a place in bytes."""
+    before = sql.encode()[:offset].decode(errors="ignore")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _answer(statement: Any) -> Analysis:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from c360_platform.googlesql.functions import absent_signatures, add_functions
 from c360_platform.googlesql.types import ALIASES, parse_type
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def empty_catalog() -> SimpleCatalogProto:
 
     catalog = SimpleCatalogProto(name="bigquery")
     catalog.builtin_function_options.language_options.CopyFrom(language_options())
+    catalog.builtin_function_options.exclude_function_ids.extend(absent_signatures())
+    add_functions(catalog)
     for alias, name in ALIASES.items():
         if name == "INT64":  # the others are known to the analyser
             catalog.named_type.add(name=alias, type=parse_type(name))

@@ -1,0 +1,41 @@
+"""Walking the trees in which Google's analyser answers.
+
+Belongs here: how its protobuf messages hang together. Does not belong here: what a tree means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def node(message: Any) -> Any:
+    """The concrete node inside Google's `Any…Proto` wrappers."""
+    while message.DESCRIPTOR.oneofs_by_name.get("node") is not None:
+        message = getattr(message, message.WhichOneof("node"))
+    return message
+
+
+def field(message: Any, name: str) -> Any | None:
+    """A field of a node or of the node kinds it is derived from (Google nests them as `parent`)."""
+    while message is not None:
+        if name in message.DESCRIPTOR.fields_by_name:
+            return getattr(message, name)
+        message = getattr(message, "parent", None)
+    return None
+
+
+def nodes(message: Any) -> Iterator[Any]:
+    """The message and everything below it."""
+    yield message
+    for described, value in message.ListFields():
+        if described.message_type is None:
+            continue
+        for child in value if described.is_repeated else (value,):
+            yield from nodes(child)
+
+
+def location(message: Any) -> int:
+    """Where a node's text begins in the statement, in bytes; 0 when the analyser does not say."""
+    found = field(message, "parse_location_range")
+    return int(found.start) if found is not None else 0
