@@ -1,7 +1,7 @@
 """The dbt project as the SQL that BigQuery would get, made without BigQuery.
 
-Belongs here: compiling (in a process of its own, once per state of the project), the nodes as plain values. Does
-not belong here: what dbt does in that process (offline_dbt.py), and judging the SQL (project.py).
+Belongs here: compiling (in a process of its own, once per state of the project) and the nodes as plain
+values. Does not belong here: what dbt does in that process (offline_dbt.py), and judging SQL (project.py).
 """
 
 from __future__ import annotations

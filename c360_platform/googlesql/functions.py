@@ -35,7 +35,8 @@ def absent_signatures() -> tuple[int, ...]:
 
 def add_functions(catalog: SimpleCatalogProto) -> None:
     """Add what BigQuery has and the analyser has not. They can be analysed, not evaluated."""
-    from zetasql.wasi._pb2.zetasql.public.function_pb2 import FunctionEnums, SignatureArgumentKind as Kind
+    from zetasql.wasi._pb2.zetasql.public.function_pb2 import FunctionEnums
+    from zetasql.wasi._pb2.zetasql.public.function_pb2 import SignatureArgumentKind as Kind
 
     from c360_platform.googlesql.types import parse_type
 

@@ -16,8 +16,8 @@ def node(message: Any) -> Any:
     return message
 
 
-def field(message: Any, name: str) -> Any | None:
-    """A field of a node or of the node kinds it is derived from (Google nests them as `parent`)."""
+def field(message: Any, name: str) -> Any:
+    """A field of a node or of the kinds it is derived from (Google nests them as `parent`); else None."""
     while message is not None:
         if name in message.DESCRIPTOR.fields_by_name:
             return getattr(message, name)
