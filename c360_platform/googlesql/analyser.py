@@ -84,24 +84,31 @@ class Analyser:
 
     def analyse(self, sql: str, parameters: Sequence[str] = ()) -> Analysis:
         """Judge one statement; `parameters` are the BigQuery types of its `?` in order."""
-        from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeRequest, AnalyzeResponse
-
         try:
-            request = AnalyzeRequest(
-                sql_statement=sql,
-                options=analyzer_options(tuple(parameters)),
-                registered_catalog_id=self._catalog_for(sql),
-            )
-            answer = engine().call("Analyze", request, AnalyzeResponse)
+            statement = self.resolve(sql, parameters)
         except StatementRefused as refusal:
             return Analysis(columns=None, error=_error(str(refusal)))
         except EngineStopped as stopped:
             return Analysis(None, SqlError(f"the analyser gave up on this statement ({stopped})", 0, 0))
-        statement = node(answer.resolved_statement)
         broken = violation(statement, sql)
         if broken is not None:
             return Analysis(columns=None, error=SqlError(broken[0], *_place(sql, broken[1])))
         return _answer(statement)
+
+    def resolve(self, sql: str, parameters: Sequence[str] = ()) -> Any:
+        """The statement as Google's tree of resolved nodes, for those who ask what it reads.
+
+        Raises `StatementRefused` and `EngineStopped`.
+        """
+        from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import AnalyzeRequest, AnalyzeResponse
+
+        request = AnalyzeRequest(
+            sql_statement=sql,
+            options=analyzer_options(tuple(parameters)),
+            registered_catalog_id=self._catalog_for(sql),
+        )
+        answer = engine().call("Analyze", request, AnalyzeResponse)
+        return node(answer.resolved_statement)
 
     def _catalog_for(self, sql: str) -> int:
         """The id of a registered catalog that holds what the statement names.
