@@ -110,6 +110,9 @@
         {%- set epoch = 'cast(' ~ name ~ ' as ' ~ type_integer() ~ ')' -%}
         {%- set unit = 'case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end' -%}
         {{- return(x_from_epoch_ms(epoch ~ ' * ' ~ unit)) -}}
+    {%- elif type == raw_type(wanted) -%}
+        {#- as it is, so that a filter on it can skip partitions -#}
+        {{- return(name) -}}
     {%- elif is_text -%}
         {{- return(dbt.safe_cast('trim(' ~ name ~ ')', raw_type(wanted))) -}}
     {%- else -%}

@@ -13,6 +13,7 @@ final as (
 
     select
         event_at,
+        replace(event_date, '-', '') as event_date,
         event_name,
         user_id,
         user_pseudo_id,

@@ -1,16 +1,13 @@
--- A table, because it opens the JSON of every event. A session takes the source of its first event.
+-- A session takes the source of its first event.
 {{ config(materialized='table') }}
+{{ warehouse_layout(partition_by='started_at', cluster_by=['transaction_id']) }}
 
 with
 
-events as (
+session_days as (
 
-    select
-        *,
-        user_pseudo_id || '.' || session_id as session_key
-    from {{ ref('stg_ga4__events') }}
-    where session_id is not null
-        and user_pseudo_id is not null
+    select * from {{ ref('base_ga4__session_days') }}
+    where session_date <= {{ as_of() }}
 
 ),
 
@@ -20,15 +17,15 @@ final as (
         session_key,
         min(user_pseudo_id) as user_pseudo_id,
         max(user_id) as user_id,
-        min(event_at) as started_at,
-        max(event_at) as ended_at,
-        {{ x_min_by('source', 'event_at') }} as source,
-        {{ x_min_by('medium', 'event_at') }} as medium,
-        {{ x_min_by('campaign', 'event_at') }} as campaign,
-        {{ x_count_if("event_name = 'page_view'") }} as page_views,
-        count(*) as events,
+        min(first_event_at) as started_at,
+        max(last_event_at) as ended_at,
+        {{ x_min_by('first_source', 'session_date') }} as source,
+        {{ x_min_by('first_medium', 'session_date') }} as medium,
+        {{ x_min_by('first_campaign', 'session_date') }} as campaign,
+        cast(sum(page_views) as {{ type_integer() }}) as page_views,
+        cast(sum(events) as {{ type_integer() }}) as events,
         max(transaction_id) as transaction_id
-    from events
+    from session_days
     group by session_key
 
 )

@@ -1,11 +1,9 @@
--- Klaviyo never changes an event, so rows with one id are one event; the greatest value of each
--- column makes the result the same whatever order the rows arrive in.
 with
 
-source as (
+events as (
 
-    select * from {{ raw('klaviyo', 'events') }}
-    where datetime <= {{ as_of_end() }}
+    select * from {{ ref('base_klaviyo__events') }}
+    where event_at <= {{ as_of_end() }}
 
 ),
 
@@ -15,23 +13,6 @@ metrics as (
         metric_id,
         metric_name
     from {{ ref('stg_klaviyo__metrics') }}
-
-),
-
-events as (
-
-    select
-        id as event_id,
-        max(profile_id) as profile_id,
-        max(metric_id) as metric_id,
-        max(metric_name) as metric_name,
-        max(datetime) as event_at,
-        max(campaign_id) as campaign_id,
-        max(flow_id) as flow_id,
-        max({{ x_json('event_properties', '$."$message"') }}) as message_id,
-        max({{ x_json('event_properties', '$."$event_id"') }}) as source_event_id
-    from source
-    group by id
 
 ),
 

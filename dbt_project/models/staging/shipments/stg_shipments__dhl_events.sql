@@ -1,12 +1,9 @@
 with
 
-source as (
+events as (
 
-    select
-        *,
-        lower(status_code) as code,
-        upper(coalesce(status, '')) as carrier_status
-    from {{ raw('shipments', 'dhl_events') }}
+    select * from {{ ref('base_shipments__dhl_events') }}
+    where event_at <= {{ as_of_end() }}
 
 ),
 
@@ -14,15 +11,15 @@ final as (
 
     select
         'dhl' as carrier,
-        {{ clean_text('tracking_number') }} as tracking_number,
-        {{ clean_text('order_reference') }} as order_reference,
+        tracking_number,
+        order_reference,
         {{ dhl_event_type('code', 'carrier_status') }} as event_type,
         carrier_status,
-        {{ shop_instant('event_timestamp') }} as event_at,
-        {{ clean_text('location') }} as location,
-        {{ shop_deadline('estimated_delivery_at') }} as estimated_delivery_at,
+        event_at,
+        location,
+        estimated_delivery_at,
         received_at
-    from source
+    from events
 
 )
 

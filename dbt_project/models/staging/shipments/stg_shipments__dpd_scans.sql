@@ -2,14 +2,13 @@
 -- collected the parcel; before that the courier took it over from the sender.
 with
 
-source as (
+scans as (
 
     select
         *,
-        {{ clean_text('parcel_number') }} as tracking_number,
-        lower(status) as code,
-        {{ local_to_utc(parse_wall_clock('trim(scan_date)', '%m/%d/%Y %I:%M:%S %p')) }} as event_at
-    from {{ raw('shipments', 'dpd_scans') }}
+        lower(carrier_status) as code
+    from {{ ref('base_shipments__dpd_scans') }}
+    where event_at <= {{ as_of_end() }}
 
 ),
 
@@ -18,7 +17,7 @@ attempts as (
     select
         tracking_number,
         min(event_at) as first_attempt_at
-    from source
+    from scans
     where code in ('deliveryfailure', 'parcelshop')
     group by tracking_number
 
@@ -28,18 +27,18 @@ final as (
 
     select
         'dpd' as carrier,
-        source.tracking_number,
-        {{ clean_text('source.order_reference') }} as order_reference,
-        {{ dpd_event_type('source.code', 'source.event_at >= attempts.first_attempt_at') }}
+        scans.tracking_number,
+        scans.order_reference,
+        {{ dpd_event_type('scans.code', 'scans.event_at >= attempts.first_attempt_at') }}
             as event_type,
-        source.status as carrier_status,
-        source.event_at,
-        {{ clean_text('source.location') }} as location,
-        {{ shop_deadline('source.expected_delivery_date') }} as estimated_delivery_at,
-        source.received_at
-    from source
+        scans.carrier_status,
+        scans.event_at,
+        scans.location,
+        scans.estimated_delivery_at,
+        scans.received_at
+    from scans
     left join attempts
-        on source.tracking_number = attempts.tracking_number
+        on scans.tracking_number = attempts.tracking_number
 
 )
 
