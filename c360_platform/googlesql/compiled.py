@@ -50,11 +50,13 @@ class Node:
     name: str
     file: str
     path: tuple[str, str, str]
+    properties: str = ""  # the file that describes it, when there is one
     config: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
-    tested_column: str = ""
+    test: str = ""  # name of a generic test, and what it tests
     tested_node: str = ""
+    tested_column: str = ""
     sql: str | None = None
     incremental_sql: str | None = None
     error: str = ""  # dbt's reason why there is no SQL
@@ -180,11 +182,13 @@ def _nodes(
             name=node["name"],
             file=node["original_file_path"],
             path=(node["database"], node["schema"], node.get("identifier") or node["alias"]),
+            properties=(node.get("patch_path") or "").rpartition("://")[2],
             config=node["config"],
             columns={column["name"]: column.get("data_type") or "" for column in node["columns"].values()},
             parents=parents,
-            tested_column=node.get("column_name") or "",
+            test=(node.get("test_metadata") or {}).get("name", ""),
             tested_node=node.get("attached_node") or "",
+            tested_column=node.get("column_name") or "",
             sql=full.get(unique_id),
             incremental_sql=incremental.get(unique_id),
             error=failed.get(unique_id, ""),
