@@ -30,8 +30,12 @@ class ManifestError(RuntimeError):
 
 
 def manifest_path(settings: Settings) -> Path:
-    """Where the engine's manifest lives; one per engine, because compiled names and kinds differ."""
-    return settings.dbt_project_dir / "target" / settings.engine / "manifest.json"
+    """Where the manifest lives; one per engine, and on BigQuery per project and prefix: names differ."""
+    names = [settings.engine]
+    if settings.engine == "bigquery":
+        names += [settings.bigquery_project or "", settings.bigquery_dataset_prefix]
+    directory = "-".join(filter(None, names)).replace(":", "_")
+    return settings.dbt_project_dir / "target" / directory / "manifest.json"
 
 
 def read_manifest(settings: Settings) -> dict[str, Any]:
@@ -83,12 +87,15 @@ def dbt_executable() -> str:
 
 
 def dbt_variables(settings: Settings) -> dict[str, str]:
-    """Environment variables by which profiles.yml finds this installation's warehouse."""
+    """Environment variables by which profiles.yml and macros find this installation's warehouse."""
     return {
         "C360_DBT_TARGET": settings.engine,
         "C360_WAREHOUSE_PATH": str(settings.warehouse_path),
         "C360_BIGQUERY_PROJECT": settings.bigquery_project or "unset",
         "C360_BIGQUERY_LOCATION": settings.bigquery_location,
+        "C360_BIGQUERY_DATASET_PREFIX": settings.bigquery_dataset_prefix,
+        "C360_BIGQUERY_MAX_BYTES_BILLED": str(settings.bigquery_max_bytes_billed),
+        "C360_BIGQUERY_JOB_TIMEOUT_SECONDS": str(settings.bigquery_job_timeout_seconds),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 

@@ -35,11 +35,12 @@ def known_cause(error: Exception) -> Exception | None:
     from c360_platform.activation.errors import SyncError
     from c360_platform.settings import SettingsError
     from c360_platform.warehouse import WarehouseError
+    from c360_platform.warehouse.bigquery_errors import explained
     from dlt_pipelines.errors import find_ingestion_error
 
     if isinstance(error, (SyncError, SettingsError, WarehouseError)):
         return error
-    return find_ingestion_error(error)
+    return find_ingestion_error(error) or explained(error)
 
 
 def is_transient(error: Exception) -> bool:
@@ -48,9 +49,10 @@ def is_transient(error: Exception) -> bool:
     A wrong key or a missing right never does: retrying it only delays the message.
     """
     from c360_platform.activation.errors import KlaviyoUnreachable
-    from c360_platform.warehouse import WarehouseLocked
+    from c360_platform.warehouse import WarehouseUnavailable
     from dlt_pipelines.errors import SourceUnavailable, SourceUnreachable, WarehouseInUse
 
     return isinstance(
-        error, (KlaviyoUnreachable, WarehouseLocked, SourceUnreachable, SourceUnavailable, WarehouseInUse)
+        error,
+        (KlaviyoUnreachable, WarehouseUnavailable, SourceUnreachable, SourceUnavailable, WarehouseInUse),
     )

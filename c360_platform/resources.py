@@ -90,7 +90,7 @@ class Dbt(DbtCliResource):
 
     Two things that dagster-dbt does before every command cost seconds and change nothing here: asking `dbt
     --version` what importlib already knows, and building an adapter in this process, which only its own row
-    counts use (on DuckDB the warehouse is asked once instead).
+    counts use (the warehouse is asked once instead).
     """
 
     variables: dict[str, str] = Field(default={}, description="Environment of the dbt process.")
@@ -99,14 +99,14 @@ class Dbt(DbtCliResource):
     def _cli_version(self) -> Version:
         return Version(importlib.metadata.version("dbt-core"))
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        if self.variables.get("C360_DBT_TARGET") == "duckdb":
-            return None
-        return super()._initialize_dbt_core_adapter(args)
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002
+        return None
 
     def cli(self, args: Sequence[str], **options: Any) -> DbtCliInvocation:
-        """As the parent's, with the variables that profiles.yml reads in the child's environment."""
-        with _environment(self.variables):
+        """As the parent's, with the variables that profiles.yml and macros read in the environment."""
+        context = options.get("context")
+        run = {"C360_RUN_ID": context.run_id} if context is not None else {}
+        with _environment({**self.variables, **run}):
             return super().cli(args, **options)
 
 

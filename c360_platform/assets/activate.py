@@ -104,7 +104,7 @@ def _push(
         with one_line_failures(f"push {spec.name}"):
             report = run_sync(
                 spec,
-                warehouse.open(),
+                warehouse.open(asset=key.to_user_string(), sync=spec.name, run=context.run_id),
                 klaviyo.open(),
                 run_id=context.run_id,
                 now=datetime.now(UTC),

@@ -7,8 +7,9 @@ SQL, and parsing the project (dbt_manifest.py).
 # Annotations are not postponed here: Dagster needs those of decorated functions as objects.
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,14 @@ from c360_platform.warehouse import Warehouse
 DBT_OP = "dbt_build"
 OWNERS = {"segments": ["team:marketing"], "marketing": ["team:marketing"]}
 DEFAULT_OWNERS = ["team:data"]
+# What dbt-bigquery reports of a statement; bytes are Google's own figures, slot_ms milliseconds of one slot.
+COST_METADATA = ("bytes_billed", "bytes_processed", "slot_ms", "job_id")
 COUNTED = {"table", "incremental", "seed", "snapshot"}
 MOST_PROBLEMS_SHOWN = 5
 PARTIAL_PARSE = "partial_parse.msgpack"
+RUN_RESULTS = "run_results.json"
+# dbt's frame around what the warehouse said.
+DATABASE_ERROR = re.compile(r"^Database Error[^\n]*\n(?P<said>.*?)(?:\n\s*compiled code at .*)?$", re.DOTALL)
 
 
 class ModelTranslator(DagsterDbtTranslator):
@@ -82,17 +88,14 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
         context: dg.AssetExecutionContext, dbt: Dbt, warehouse: dg.ResourceParam[WarehouseAccess]
     ) -> Iterator[Any]:
         _begin_with_parsed_project(target, settings)
+        with one_line_failures("dbt build"):
+            opened = warehouse.open(asset=DBT_OP, run=context.run_id)
+            opened.check()
         invocation = dbt.cli(build_arguments(settings), context=context, target_path=target)
-        if settings.engine == "bigquery":
-            events: Iterable[Any] = invocation.stream().fetch_row_counts()
-        else:
-            events = _counted_at_the_end(
-                invocation, warehouse.open(), counted_tables(manifest), context.log.info
-            )
         try:
-            yield from events
+            yield from _measured_at_the_end(invocation, opened, counted_tables(manifest), context.log.info)
         except DagsterDbtError as error:
-            raise _failure(invocation, error) from None
+            raise _failure(invocation, error, settings) from None
 
     return dbt_build
 
@@ -106,9 +109,10 @@ def build_arguments(settings: Settings) -> list[str]:
 
 
 def _begin_with_parsed_project(target: Path, settings: Settings) -> None:
-    """Give the first build of a home what `dbt parse` found out for the manifest."""
+    """Give the first build of a home what `dbt parse` found out for the manifest; forget the last results."""
     parsed = manifest_path(settings).with_name(PARTIAL_PARSE)
     target.mkdir(parents=True, exist_ok=True)
+    (target / RUN_RESULTS).unlink(missing_ok=True)
     if parsed.exists() and not (target / PARTIAL_PARSE).exists():
         shutil.copyfile(parsed, target / PARTIAL_PARSE)
 
@@ -155,15 +159,16 @@ def counted_tables(manifest: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _counted_at_the_end(
+def _measured_at_the_end(
     invocation: DbtCliInvocation,
     warehouse: Warehouse,
     tables: Mapping[str, tuple[str, str]],
     progress: Callable[[str], None],
 ) -> Iterator[Any]:
-    """dbt's events with row counts. DuckDB lets nobody in while dbt runs, so they wait until it has ended.
+    """dbt's events with row counts and, on BigQuery, what a model's statement cost.
 
-    When dbt fails, what it built before is reported all the same, and then the failure.
+    DuckDB lets nobody in while dbt runs, so the events wait until it has ended. When dbt fails, what it built
+    before is reported all the same, and then the failure.
     """
     events: list[Any] = []
     failure: Exception | None = None
@@ -176,51 +181,80 @@ def _counted_at_the_end(
         failure = error
     built = [e.output_name for e in events if isinstance(e, dg.Output) and e.output_name in tables]
     with one_line_failures("row counts"):
-        counts = _row_counts(warehouse, {name: tables[name] for name in built})
+        counted = warehouse.row_counts([warehouse.relation(*tables[name]) for name in built])
+    counts = dict(zip(built, counted, strict=True))
+    costs = _costs(invocation.target_path)
     for event in events:
-        if isinstance(event, dg.Output) and event.output_name in counts:
-            yield event.with_metadata({**event.metadata, "dagster/row_count": counts[event.output_name]})
-        else:
+        if not isinstance(event, dg.Output):
             yield event
+            continue
+        count = {"dagster/row_count": counts[event.output_name]} if event.output_name in counts else {}
+        cost = costs.get(getattr(event.metadata.get("unique_id"), "value", ""), {})
+        yield event.with_metadata({**event.metadata, **count, **cost})
     if failure is not None:
         raise failure
 
 
-def _row_counts(warehouse: Warehouse, tables: Mapping[str, tuple[str, str]]) -> dict[str, int]:
-    if not tables:
-        return {}
-    selects = [
-        f"select '{name}' as name, count(*) as row_count from {warehouse.relation(*table)}"
-        for name, table in tables.items()
-    ]
-    rows = warehouse.table(" union all ".join(selects)).to_pylist()
-    return {row["name"]: row["row_count"] for row in rows}
+def _costs(target: Path) -> dict[str, dict[str, Any]]:
+    """Node to what BigQuery says about its statement; DuckDB says nothing of the kind."""
+    return {
+        result["unique_id"]: {name: answer[name] for name in COST_METADATA if answer.get(name) is not None}
+        for result in _results(target)
+        if (answer := result.get("adapter_response"))
+    }
 
 
-def _failure(invocation: DbtCliInvocation, error: Exception) -> dg.Failure:
+def _failure(invocation: DbtCliInvocation, error: Exception, settings: Settings) -> dg.Failure:
     """dbt's own words about each model and test that failed; its log stays in the home for the rest."""
-    problems = list(_problems(invocation.target_path))
-    if not problems:
-        problems = [" ".join(str(error).split())]
+    explain = _bigquery_words if settings.engine == "bigquery" else _plain_words
+    problems = list(_problems(invocation.target_path, explain)) or [explain(str(error))]
     shown = "; ".join(problems[:MOST_PROBLEMS_SHOWN])
     more = f"; and {len(problems) - MOST_PROBLEMS_SHOWN} more" if len(problems) > MOST_PROBLEMS_SHOWN else ""
-    locked = "Could not set lock" in shown
     return dg.Failure(
         description=f"dbt build: {shown}{more}",
         metadata={"dbt log": dg.MetadataValue.path(str(invocation.target_path / "dbt.log"))},
-        allow_retries=locked,
+        allow_retries=_can_pass(problems, settings),
     )
 
 
-def _problems(target: Path) -> Iterator[str]:
+def _plain_words(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _bigquery_words(message: str) -> str:
+    """What BigQuery said, with advice and without values; other errors of dbt stay as they are."""
+    from c360_platform.warehouse.bigquery_errors import condition_of, explained_text
+
+    framed = DATABASE_ERROR.search(message)
+    if framed is None and condition_of(message) is None:
+        return _plain_words(message)
+    return explained_text(" ".join((framed["said"] if framed else message).split()))
+
+
+def _can_pass(problems: Sequence[str], settings: Settings) -> bool:
+    """Whether all that went wrong can be gone when dbt is started again; tests that failed stay failed."""
+    if settings.engine == "duckdb":
+        return any("Could not set lock" in problem for problem in problems)
+    from c360_platform.warehouse.bigquery_errors import condition_of
+
+    conditions = [condition_of(problem) for problem in problems]
+    return all(condition is not None and condition.passes for condition in conditions)
+
+
+def _problems(target: Path, explain: Callable[[str], str]) -> Iterator[str]:
     """One line per failed node of the invocation's run results."""
-    try:
-        results = json.loads((target / "run_results.json").read_text())["results"]
-    except (OSError, ValueError, KeyError):
-        return
-    for result in results:
+    for result in _results(target):
         kind, _package, name, *_hash = result["unique_id"].split(".")
         if result["status"] == "fail":
             yield f"test {name} failed for {result['failures']} row{'s' * (result['failures'] != 1)}"
         elif result["status"] == "error":
-            yield f"{kind} {name}: {' '.join((result['message'] or 'failed').split())}"
+            yield f"{kind} {name}: {explain(result['message'] or 'failed')}"
+
+
+def _results(target: Path) -> list[dict[str, Any]]:
+    """What dbt wrote down about every node of its last command; nothing when it did not get so far."""
+    try:
+        results: list[dict[str, Any]] = json.loads((target / RUN_RESULTS).read_text())["results"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return results

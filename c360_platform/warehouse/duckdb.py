@@ -140,8 +140,10 @@ class DuckDBWarehouse:
     def row_counts(self, tables: Sequence[str]) -> list[int]:
         if not tables:
             return []
-        selects = [f"select {at} as at, count(*) as n from {table}" for at, table in enumerate(tables)]
-        rows = self.table(" union all ".join(selects) + " order by at")
+        counts = [
+            f"select {number} as number, count(*) as n from {table}" for number, table in enumerate(tables)
+        ]
+        rows = self.table(" union all ".join(counts) + " order by number")
         return [int(count) for count in rows["n"].to_pylist()]
 
     def last_changed_at(self, table: str) -> datetime | None:

@@ -33,6 +33,12 @@ def test_rows_go_in_and_out_as_arrow_by_column_name(warehouse: DuckDBWarehouse) 
     assert pa.Table.from_batches(batches).to_pylist() == [{"a": 2, "b": "y"}, {"a": None, "b": "z"}]
     assert warehouse.columns("marts", 'odd "name"') == {"a": "BIGINT", "b": "VARCHAR"}
     assert warehouse.exists(table)
+    assert warehouse.row_counts([table, table]) == [3, 3]
+    warehouse.execute(f"create view marts.v as select a from {table}")
+    assert warehouse.tables("marts") == {'odd "name"': "table", "v": "view"}
+    assert warehouse.tables("nowhere") == {}
+    [none] = warehouse.query(f"select * from {table} where false")
+    assert (none.num_rows, none.schema.names) == (0, ["a", "b"])
     assert not warehouse.exists(warehouse.relation("marts", "nothing"))
     changed = warehouse.last_changed_at(table)
     assert changed is not None
