@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from c360_platform.googlesql.engine import Engine, EngineStopped, StatementRefused, engine
 from c360_platform.googlesql.language import analyzer_options, empty_catalog, language_options
+from c360_platform.googlesql.memory import Memory
 from c360_platform.googlesql.rules import violation
 from c360_platform.googlesql.tree import field, node
 from c360_platform.googlesql.types import canonical, parse_type, type_text
@@ -50,13 +52,16 @@ class Analysis:
 
 
 class Analyser:
-    """Statements of one project. Tables are found by path in any case and any quoting of its parts."""
+    """Statements of one project. Tables are found by path in any case and any quoting of its parts.
 
-    def __init__(self) -> None:
+    With a `memory`, what was analysed before is not analysed again; its owner saves it.
+    """
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self._memory = memory
         self._tables: dict[Path, dict[str, str]] = {}
-        self._spellings: set[Path] = (
-            set()
-        )  # as statements wrote paths, lower case: ("p.d.t",), ("p", "d", "t")
+        # As statements wrote paths, lower case: ("p.d.t",), ("p", "d", "t").
+        self._spellings: set[Path] = set()
         self._registered: tuple[Engine, int] | None = None
 
     def add_table(self, path: Sequence[str], columns: Mapping[str, str]) -> None:
@@ -80,10 +85,24 @@ class Analyser:
 
     def tables_of(self, sql: str) -> set[Path]:
         """Lower-case paths that a statement names; empty when it cannot even be parsed."""
-        return {_key(spelling) for spelling in self._spellings_in(sql)}
+        return {_key(spelling) for spelling in _spellings_in(sql)}
 
     def analyse(self, sql: str, parameters: Sequence[str] = ()) -> Analysis:
         """Judge one statement; `parameters` are the BigQuery types of its `?` in order."""
+        if self._memory is None:
+            return self._judge(sql, parameters)
+        kept = self._memory.recall(sql, parameters, self._known)
+        if kept is not None:
+            return _from_json(kept)
+        analysis = self._judge(sql, parameters)
+        tables = [".".join(path) for path in sorted(self.tables_of(sql))]
+        self._memory.keep(sql, parameters, tables, self._known, asdict(analysis))
+        return analysis
+
+    def _known(self, dotted: str) -> dict[str, str] | None:
+        return self._tables.get(tuple(dotted.split(".")))
+
+    def _judge(self, sql: str, parameters: Sequence[str]) -> Analysis:
         try:
             statement = self.resolve(sql, parameters)
         except StatementRefused as refusal:
@@ -116,7 +135,7 @@ class Analyser:
         Making the built-in functions known takes the analyser 20 ms, so a catalog serves many statements: it
         grows by the spellings that come and is made anew only when one is missing or its table changed.
         """
-        wanted = {spelling for spelling in self._spellings_in(sql) if _key(spelling) in self._tables}
+        wanted = {spelling for spelling in _spellings_in(sql) if _key(spelling) in self._tables}
         now = engine()
         if self._registered is None or self._registered[0] is not now or not wanted <= self._spellings:
             self._forget_catalog()
@@ -144,17 +163,19 @@ class Analyser:
             )
         self._registered = None
 
-    def _spellings_in(self, sql: str) -> set[Path]:
-        from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 
-        request = service.ExtractTableNamesFromStatementRequest(sql_statement=sql, options=language_options())
-        try:
-            answer = engine().call(
-                "ExtractTableNamesFromStatement", request, service.ExtractTableNamesFromStatementResponse
-            )
-        except (StatementRefused, EngineStopped):
-            return set()  # the analysis says why
-        return {tuple(part.lower() for part in name.table_name_segment) for name in answer.table_name}
+@lru_cache(maxsize=4096)
+def _spellings_in(sql: str) -> frozenset[Path]:
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+
+    request = service.ExtractTableNamesFromStatementRequest(sql_statement=sql, options=language_options())
+    try:
+        answer = engine().call(
+            "ExtractTableNamesFromStatement", request, service.ExtractTableNamesFromStatementResponse
+        )
+    except (StatementRefused, EngineStopped):
+        return frozenset()  # the analysis says why
+    return frozenset(tuple(part.lower() for part in name.table_name_segment) for name in answer.table_name)
 
 
 def _key(path: Sequence[str]) -> Path:
@@ -200,4 +221,15 @@ def _answer(statement: Any) -> Analysis:
         columns[output.name] = type_text(output.column.type)
     return Analysis(
         columns, repeated=tuple(repeated), created=path if kind.startswith("ResolvedCreate") else None
+    )
+
+
+def _from_json(kept: dict[str, Any]) -> Analysis:
+    error = kept["error"]
+    return Analysis(
+        columns=kept["columns"],
+        error=SqlError(**error) if error else None,
+        repeated=tuple(kept["repeated"]),
+        created=tuple(kept["created"]) if kept["created"] is not None else None,
+        dropped=tuple(kept["dropped"]) if kept["dropped"] is not None else None,
     )
