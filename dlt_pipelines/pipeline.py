@@ -20,6 +20,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.telemetry import stop_telemetry
 
+from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.errors import IngestionError, plain_errors
 
 _MOST_PACKAGES: Final = 10_000
@@ -44,25 +45,38 @@ class LoadReport:
     seconds: float = 0.0
 
 
-def make_pipeline(name: str, destination: Path | str | Any, pipelines_dir: Path | str | None = None) -> Any:
-    """A new dlt pipeline that loads into the dataset (schema) `name`.
+def make_pipeline(
+    name: str,
+    destination: Path | str | BigQuery,
+    pipelines_dir: Path | str | None = None,
+    *,
+    dataset: str | None = None,
+) -> Any:
+    """A new dlt pipeline that loads into a dataset (schema), which is called `name` unless told otherwise.
 
     `destination` is the path of a DuckDB file, opened without any configuration so that other connections
-    of the process agree with it, or a dlt destination. `pipelines_dir` holds dlt's working files (default:
+    of the process agree with it, or a place in BigQuery. `pipelines_dir` holds dlt's working files (default:
     dlt's own). Make a new pipeline and a new source for every run: Dagster's integration changes the schema
     of the objects it is given, and a second run with the same ones fails.
     """
     _set_defaults()
-    if isinstance(destination, Path | str):
+    if isinstance(destination, BigQuery):
+        made = destination.destination()
+    else:
         path = Path(destination)
         if not path.is_absolute():
             raise IngestionError(f"the warehouse path must be absolute, got {path}")
-        # a reader never sees the table half empty
-        destination = dlt.destinations.duckdb(str(path), replace_strategy="insert-from-staging")
+        made = dlt.destinations.duckdb(
+            str(path),
+            # a reader never sees the table half empty
+            replace_strategy="insert-from-staging",
+            # names are what the warehouse's owner calls them
+            enable_dataset_name_normalization=False,
+        )
     return dlt.pipeline(
         pipeline_name=name,
-        dataset_name=name,
-        destination=destination,
+        dataset_name=dataset or name,
+        destination=made,
         pipelines_dir=str(pipelines_dir) if pipelines_dir is not None else None,
     )
 

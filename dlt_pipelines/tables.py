@@ -40,12 +40,14 @@ class Table:
     """A raw table with one column per field of `row`.
 
     `newest_by` is the column that decides when one package brings a key twice: the larger value wins.
+    `partition_by` is a time by whose day the table is cut where the warehouse has partitions (BigQuery).
     """
 
     name: str
     row: type[msgspec.Struct]
     primary_key: tuple[str, ...]
     newest_by: str | None = None
+    partition_by: str | None = None
 
     def arrow(self, rows: Sequence[msgspec.Struct]) -> pa.Table:
         """The rows (of `row` or a subclass) as Arrow, typed also when there are none."""
@@ -80,6 +82,8 @@ class Table:
         }
         if self.newest_by is not None:
             columns[self.newest_by]["dedup_sort"] = "desc"
+        if self.partition_by is not None:
+            columns[self.partition_by]["partition"] = True
         return {
             "name": self.name,
             "primary_key": self.primary_key,

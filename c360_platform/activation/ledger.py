@@ -151,25 +151,11 @@ class Ledger:
         """
         if not batches:
             return {}
-        target = self.dialect.literal(batches[0].target)
         rejected = self.rejections.of_batches(batches)
         statements: list[Statement] = []
         kept = [batch for batch in batches if batch.lane != "remove"]
         if kept:
-            statements.append(
-                (
-                    f"merge into {self.state} as state using (select key, payload_hash, filled, is_ours "
-                    f"from {self.plan} where {within(kept)} and key not in ({rejected})) as plan "
-                    f"on state.sync = {self.sync_literal} and state.key = plan.key "
-                    "when matched then update set payload_hash = plan.payload_hash, filled = plan.filled, "
-                    f"is_ours = plan.is_ours, target = {target}, run_id = ?, confirmed_at = ? "
-                    "when not matched then insert "
-                    "(sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at) "
-                    f"values ({self.sync_literal}, plan.key, plan.payload_hash, plan.filled, plan.is_ours, "
-                    f"{target}, ?, ?)",
-                    [run_id, at, run_id, at],
-                )
-            )
+            statements.append(self._merge_into_state(kept, rejected, run_id, at))
         removed = [batch for batch in batches if batch.lane == "remove"]
         if removed:
             statements.append(
@@ -190,6 +176,27 @@ class Ledger:
             self.warehouse.transaction(statements)
         self.batches.forget(batches)
         return {row["operation"]: row["n"] for row in counts.to_pylist()}
+
+    def _merge_into_state(
+        self, batches: Sequence[Batch], rejected: str, run_id: str, at: datetime
+    ) -> Statement:
+        target = self.dialect.literal(batches[0].target)
+        update = (
+            "when matched then update set payload_hash = plan.payload_hash, filled = plan.filled, "
+            f"is_ours = plan.is_ours, target = {target}, run_id = ?, confirmed_at = ? "
+        )
+        # An event is confirmed once. And a MERGE that may update is billed for all that it may change.
+        is_event = all(batch.lane == "event" for batch in batches)
+        return (
+            f"merge into {self.state} as state using (select key, payload_hash, filled, is_ours "
+            f"from {self.plan} where {within(batches)} and key not in ({rejected})) as plan "
+            f"on state.sync = {self.sync_literal} and state.key = plan.key "
+            f"{'' if is_event else update}when not matched then insert "
+            "(sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at) "
+            f"values ({self.sync_literal}, plan.key, plan.payload_hash, plan.filled, plan.is_ours, "
+            f"{target}, ?, ?)",
+            [run_id, at] if is_event else [run_id, at, run_id, at],
+        )
 
     def keep_plan_rejections(self, run_id: str, at: datetime) -> None:
         """Record the rows that the plan rejected, once each; resolve those that it no longer rejects."""

@@ -88,9 +88,9 @@ class _Walk:
 
     def _visit(self, node: Node) -> None:
         if node.kind == "source":
-            self._learn(node, _source_columns(node))
+            self._learn(node, source_columns(node))
         elif node.kind == "seed":
-            self._learn(node, _seed_columns(self.project.directory, node))
+            self._learn(node, seed_columns(self.project.directory, node))
         elif not self.blocked.isdisjoint(node.parents):
             self.found.unchecked.append(node.name)
             self._learn(node, None)
@@ -186,12 +186,13 @@ class _Walk:
             return ""
 
 
-def _source_columns(node: Node) -> dict[str, str]:
+def source_columns(node: Node) -> dict[str, str]:
     """As the macro raw() takes a source when the warehouse is not asked: json is text with JSON in it."""
     return {name: "STRING" if of.lower() == "json" else of for name, of in node.columns.items() if of}
 
 
-def _seed_columns(directory: Path, node: Node) -> dict[str, str]:
+def seed_columns(directory: Path, node: Node) -> dict[str, str]:
+    """Columns of a seed's table, typed as dbt-bigquery would."""
     given = {name.lower(): str(of) for name, of in (node.config.get("column_types") or {}).items()}
     with (directory / node.file).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, delimiter=str(node.config.get("delimiter") or ","))

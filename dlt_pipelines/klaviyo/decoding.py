@@ -87,7 +87,7 @@ class ListMember(msgspec.Struct, gc=False):
 
 
 PROFILES: Final = Table("profiles", Profile, ("id",), newest_by="updated")
-EVENTS: Final = Table("events", Event, ("id",))
+EVENTS: Final = Table("events", Event, ("id",), partition_by="datetime")
 METRICS: Final = Table("metrics", Metric, ("id",))
 LISTS: Final = Table("lists", List, ("id",))
 LIST_MEMBERS: Final = Table("list_members", ListMember, ("list_id", "profile_id"))
