@@ -196,7 +196,7 @@ class BigQueryWarehouse:
         from google.cloud.bigquery import ScalarQueryParameter
 
         return self._jobs.query(
-            sql, [ScalarQueryParameter(None, _parameter_type(value), value) for value in params]
+            sql, [ScalarQueryParameter(None, parameter_type(value), value) for value in params]
         )
 
     @contextmanager
@@ -234,7 +234,8 @@ def _parquet_config() -> Any:
     )
 
 
-def _parameter_type(value: Value) -> str:
+def parameter_type(value: Value) -> str:
+    """BigQuery's type of a query parameter."""
     if isinstance(value, Decimal):
         _sign, digits, exponent = value.as_tuple()
         scale = -exponent if isinstance(exponent, int) else 0
