@@ -60,7 +60,7 @@ def compare(spec: SyncSpec, warehouse: Warehouse, api_key: SecretStr, base_url: 
         max_retries=8,
         options={"USE_DICTIONARY_FOR_RESPONSE_DATA": True},
     )
-    expected = _expected(spec, warehouse)
+    expected = expected_rows(spec, warehouse)
     if spec.object == "events":
         found = _events(client, metrics={row[METRIC] for row in expected.values()})
     elif spec.object == "list":
@@ -80,7 +80,7 @@ def compare(spec: SyncSpec, warehouse: Warehouse, api_key: SecretStr, base_url: 
     )
 
 
-def _expected(spec: SyncSpec, warehouse: Warehouse) -> dict[str, Row]:
+def expected_rows(spec: SyncSpec, warehouse: Warehouse) -> dict[str, Row]:
     """The model's rows by e-mail (events: by event id), values under Klaviyo's names."""
     names = {column: CORE + name for column, name in spec.fields.items()} | dict(spec.properties)
     if spec.object == "events":

@@ -94,7 +94,7 @@ def _load(
             loaded = _load_until_caught_up(
                 context, make_source, lambda: make_destination_pipeline(name, settings)
             )
-            counts = _row_counts(name, tables, warehouse)
+            counts = row_counts(name, tables, warehouse)
         for table in tables:
             metadata = {"dagster/row_count": counts[table.name], **loaded.get(table.key, {})}
             yield dg.MaterializeResult(asset_key=table.key, metadata=metadata)
@@ -134,7 +134,8 @@ def _load_until_caught_up(
             return loaded
 
 
-def _row_counts(source: str, tables: Sequence[RawTable], warehouse: WarehouseAccess) -> dict[str, int]:
+def row_counts(source: str, tables: Sequence[RawTable], warehouse: WarehouseAccess) -> dict[str, int]:
+    """Rows of a source's loaded tables, by name."""
     opened = warehouse.open()
     counts = " union all ".join(
         f"select '{table.name}' as name, count(*) as row_count from {opened.relation(source, table.name)}"
