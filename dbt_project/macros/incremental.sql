@@ -10,8 +10,9 @@
 {#- Makes a model incremental; call it at the top.
     key: column that is unique. column: the DATE or TIMESTAMP column that windows are cut on; never null, at most the
     day that the build describes, and the same for ever in a row of one key. lookback: name in var lookback_days.
-    time_zone: what the table's column time_zone must say; the table must be built anew when it says another. -#}
-{% macro incremental_window(key, column, lookback, data_type='timestamp', time_zone=none) %}
+    in_shop_time: rows depend on the shop's time zone, which their column time_zone names; when the shop has another one
+    now, the table must be built anew. -#}
+{% macro incremental_window(key, column, lookback, data_type='timestamp', in_shop_time=false) %}
     {#- A new column would be null in all older rows, so a changed model fails until it is built in full. -#}
     {{- config(
         materialized='incremental',
@@ -22,7 +23,7 @@
             'column': column,
             'data_type': data_type,
             'lookback_days': var('lookback_days')[lookback],
-            'time_zone': time_zone,
+            'in_shop_time': in_shop_time,
         }}
     ) -}}
 {% endmacro %}
@@ -43,7 +44,7 @@
 {% macro newest_day(window) %}
     {%- if var('offline_compile', false) -%}{{- return(as_of_day()) -}}{%- endif -%}
     {%- set columns = ['cast(max(' ~ window.column ~ ') as date)'] -%}
-    {%- if window.time_zone -%}{%- do columns.extend(['min(time_zone)', 'max(time_zone)']) -%}{%- endif -%}
+    {%- if window.in_shop_time -%}{%- do columns.extend(['min(time_zone)', 'max(time_zone)']) -%}{%- endif -%}
     {%- set day = modules.datetime.datetime.strptime(as_of_day(), '%Y-%m-%d') -%}
     {%- set year_ago = (day - modules.datetime.timedelta(days=366)).strftime('%Y-%m-%d') -%}
     {%- for start in [year_ago, none] -%}
@@ -52,9 +53,9 @@
         {%- endset -%}
         {%- set found = run_query(query).rows[0] -%}
         {%- if found[0] is not none -%}
-            {%- if window.time_zone and (found[1] != window.time_zone or found[2] != window.time_zone) -%}
+            {%- if window.in_shop_time and [found[1], found[2]] != 2 * [var('shop_timezone')] -%}
                 {{- exceptions.raise_compiler_error(
-                    this ~ " was built with shop_timezone '" ~ found[1] ~ "', which is now '" ~ window.time_zone
+                    this ~ " was built with shop_timezone '" ~ found[1] ~ "', which is now '" ~ var('shop_timezone')
                     ~ "'. Build it anew, once: dbt build --full-refresh --select +" ~ this.identifier ~ "+"
                 ) -}}
             {%- endif -%}

@@ -2,7 +2,7 @@
 -- replaced as a whole; sessions that run past midnight are put together by readers.
 {{ incremental_window(
     key='session_day_key', column='session_date', data_type='date', lookback='ga4_events',
-    time_zone=var('shop_timezone')
+    in_shop_time=true
 ) }}
 {{ warehouse_layout(partition_by='session_date', data_type='date', cluster_by=['session_key']) }}
 

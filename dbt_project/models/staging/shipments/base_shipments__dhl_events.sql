@@ -1,7 +1,7 @@
 -- DHL's feed with its times read and its repeated rows taken as one. Rows without a time say
 -- nothing. What a code means is for readers to say.
 {{ incremental_window(
-    key='scan_key', column='event_at', lookback='shipment_scans', time_zone=var('shop_timezone')
+    key='scan_key', column='event_at', lookback='shipment_scans', in_shop_time=true
 ) }}
 {{ warehouse_layout(partition_by='event_at', cluster_by=['tracking_number']) }}
 
