@@ -29,10 +29,11 @@ test: .venv/.ready  ## Run the tests
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)
 
-check: .venv/.ready  ## Lint, format check and types over all Python
+check: .venv/.ready  ## Lint, format check and types over all Python; all SQL by BigQuery's analyser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/c360 check-sql
 
 format: .venv/.ready  ## Format all Python
 	$(BIN)/ruff format .

@@ -148,6 +148,15 @@ def bench(
     run_benchmarks(customers=customers)
 
 
+@app.command(name="check-sql")
+def check_sql(home: Home = None) -> None:
+    """Judge all SQL for BigQuery, of dbt and of Python, by Google's analyser; nobody is connected."""
+    from c360_platform.googlesql.check import check_and_report
+
+    if not check_and_report(load_settings(home=home), print):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     """Entry point: known errors become one line on stderr and exit code 1."""
     try:
@@ -170,6 +179,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         "c360_platform.activation.errors": ("SyncError",),
         "c360_platform.terminal": ("LoopFailed",),
         "c360_platform.dbt_manifest": ("ManifestError",),
+        "c360_platform.googlesql.engine": ("EngineUnavailable",),
         "c360_platform.bench.processes": ("BenchError",),
     }
     loaded = [
