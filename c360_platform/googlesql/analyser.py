@@ -16,13 +16,19 @@ from c360_platform.googlesql.engine import Engine, EngineStopped, StatementRefus
 from c360_platform.googlesql.language import analyzer_options, empty_catalog, language_options
 from c360_platform.googlesql.memory import Memory
 from c360_platform.googlesql.rules import violation
-from c360_platform.googlesql.tree import field, node
+from c360_platform.googlesql.tree import field, node, nodes
 from c360_platform.googlesql.types import canonical, parse_type, type_text
 
 if TYPE_CHECKING:
     from zetasql.wasi._pb2.zetasql.proto.simple_catalog_pb2 import SimpleCatalogProto
 
 Path = tuple[str, ...]
+# The analyser does not count the table that an ALTER changes among the tables that a statement names.
+_ALTERED = re.compile(
+    r"\s*alter\s+\w+\s+(?:if\s+exists\s+)?(?P<path>(?:`[^`]+`|[\w-]+)(?:\s*\.\s*(?:`[^`]+`|[\w-]+))*)",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"`([^`]+)`|([\w-]+)")
 _POSITION = re.compile(r"\s*\[at (\d+):(\d+)\]")
 
 
@@ -109,6 +115,10 @@ class Analyser:
             return Analysis(columns=None, error=_error(str(refusal)))
         except EngineStopped as stopped:
             return Analysis(None, SqlError(f"the analyser gave up on this statement ({stopped})", 0, 0))
+        taken = _parameters_of(statement) if parameters else 0
+        if taken < len(parameters):
+            message = f"{len(parameters)} parameters are given but the statement has {taken}"
+            return Analysis(columns=None, error=SqlError(message, 0, 0))
         broken = violation(statement, sql)
         if broken is not None:
             return Analysis(columns=None, error=SqlError(broken[0], *_place(sql, broken[1])))
@@ -166,6 +176,9 @@ class Analyser:
 
 @lru_cache(maxsize=4096)
 def _spellings_in(sql: str) -> frozenset[Path]:
+    if (altered := _ALTERED.match(sql)) is not None:
+        parts = _PART.finditer(altered["path"])
+        return frozenset({tuple((part[1] or part[2]).lower() for part in parts)})
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 
     request = service.ExtractTableNamesFromStatementRequest(sql_statement=sql, options=language_options())
@@ -203,6 +216,11 @@ def _place(sql: str, offset: int) -> tuple[int, int]:
     """Line and column of a place in bytes."""
     before = sql.encode()[:offset].decode(errors="ignore")
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _parameters_of(statement: Any) -> int:
+    found = (each for each in nodes(statement) if each.DESCRIPTOR.name == "ResolvedParameterProto")
+    return max((parameter.position for parameter in found), default=0)
 
 
 def _answer(statement: Any) -> Analysis:
