@@ -4,12 +4,13 @@ HOME_DIR ?= .c360
 CUSTOMERS ?= 2000
 UV_VERSION := 0.13.8
 BIN := .venv/bin
+BIN_EMULATOR := .venv-emulator/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev check format bench clean lock
+.PHONY: help setup demo test test-bigquery dev check format bench clean lock
 
 help:  ## Explain the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## Create .venv with the locked versions (all other targets do this by themselves)
 
@@ -25,6 +26,18 @@ demo: .venv/.ready  ## The whole loop on a synthetic shop: sandbox, ingest, mode
 
 test: .venv/.ready  ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-bigquery: .venv/.ready .venv-emulator/.ready  ## Run the whole platform against a BigQuery emulator, set up in .venv-emulator
+	WIRE_TESTS=1 $(BIN)/python -m pytest tests/warehouse/wire --durations=10
+
+# The extensions come as wheels; DuckDB looks for them in the emulator's home and checks their signatures.
+.venv-emulator/.ready: tests/warehouse/emulator/requirements.lock .venv/.ready
+	@test -x $(BIN_EMULATOR)/python || $(BIN)/python -m venv .venv-emulator
+	$(BIN)/uv pip sync --quiet --python $(BIN_EMULATOR)/python tests/warehouse/emulator/requirements.lock
+	@mkdir -p .venv-emulator/home
+	@cd .venv-emulator && HOME="$$PWD/home" bin/python -c \
+		"from duckdb_extensions import import_extension; [import_extension(name) for name in ('spatial', 'avro')]"
+	@touch $@
 
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)
@@ -49,5 +62,7 @@ clean:  ## Remove what builds and runs left behind (not .venv, not the home)
 lock: .venv/.ready  ## Resolve pyproject.toml anew into requirements.lock and deploy/requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 \
 		--no-header --annotation-style line --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet tests/warehouse/emulator/requirements.in --universal --python-version 3.11 \
+		--no-header --annotation-style line --upgrade --output-file tests/warehouse/emulator/requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra kubernetes --universal --python-version 3.11 \
 		--no-header --annotation-style line --constraint requirements.lock --output-file deploy/requirements.lock
