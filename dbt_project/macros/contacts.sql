@@ -26,7 +26,7 @@
 {%- endmacro %}
 
 {#- E-mail as text to compare: no blanks around it, lower case. -#}
-{% macro email_text(expr) %}lower(trim({{ expr }})){% endmacro %}
+{% macro email_text(expr) %}lower({{ x_trim(expr) }}){% endmacro %}
 
 {#- An e-mail in comparable form; null when it is not shaped like an address (RFC 5322 atoms at a
     DNS name), is a placeholder (seed) or an alias that a marketplace hands out (var). -#}
@@ -112,9 +112,10 @@
 
 {#- Two letters, lower case, of a language tag such as de-DE; null for anything else. -#}
 {% macro language_code(expr) -%}
+    {%- set tag = x_trim(expr) -%}
     case
-        when length(trim({{ expr }})) = 2 or substr(trim({{ expr }}), 3, 1) in ('-', '_')
-            then lower(substr(trim({{ expr }}), 1, 2))
+        when length({{ tag }}) = 2 or substr({{ tag }}, 3, 1) in ('-', '_')
+            then lower(substr({{ tag }}, 1, 2))
     end
 {%- endmacro %}
 
@@ -128,16 +129,17 @@
         'NL': ['netherlands', 'niederlande'], 'PL': ['poland', 'polen'], 'SE': ['sweden', 'schweden'],
         'US': ['united states'],
     } -%}
+    {%- set named = x_trim(expr) -%}
     case
-        when length(trim({{ expr }})) = 2 then upper(trim({{ expr }}))
+        when length({{ named }}) = 2 then upper({{ named }})
         {%- for code, spellings in names.items() %}
-        when lower(trim({{ expr }})) in ('{{ spellings | join("', '") }}') then '{{ code }}'
+        when lower({{ named }}) in ('{{ spellings | join("', '") }}') then '{{ code }}'
         {%- endfor %}
     end
 {%- endmacro %}
 
 {#- Text without surrounding blanks; null when nothing is left. -#}
-{% macro clean_text(expr) %}nullif(trim({{ expr }}), ''){% endmacro %}
+{% macro clean_text(expr) %}nullif({{ x_trim(expr) }}, ''){% endmacro %}
 
 {#- First word of a full name. -#}
 {% macro first_name_of(full_name) %}{{ x_split_part(full_name, ' ', 1) }}{% endmacro %}

@@ -86,59 +86,92 @@
     {{- return(columns) -}}
 {% endmacro %}
 
-{#- A present column cast to a declared data_type. Empty text is null; whole numbers that a loader
-    left as floats are ids again; integers are epoch seconds, or milliseconds when large, where an
-    instant is due. -#}
+{#- A present column cast to a declared data_type, null where a value does not fit. Empty text is null; whole
+    numbers that a loader left as floats are ids again; numbers are epoch seconds, or milliseconds when large,
+    where an instant is due; what is nested is JSON text where text is due. -#}
 {% macro raw_cast(column, data_type) %}
     {%- set name, type = column.quoted, column.type -%}
     {%- set wanted = data_type | lower -%}
-    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char'))
-        and not type.endswith(']') -%}
-    {%- set is_integer = type.endswith(('int', 'integer', 'int64'))
-        and not type.endswith('hugeint') -%}
-    {%- if wanted == 'json' -%}
+    {%- set is_nested = type.endswith((']', '>')) or type.startswith(('struct', 'map', 'json')) -%}
+    {%- set is_text = type.startswith(('varchar', 'string', 'text', 'char')) and not is_nested -%}
+    {%- set is_integer = type.endswith(('int', 'integer', 'int64')) and not type.endswith('hugeint') -%}
+    {%- set is_number = is_integer or type.startswith((
+        'double', 'float', 'real', 'decimal', 'numeric', 'bignumeric', 'hugeint'
+    )) and not is_nested -%}
+    {%- if wanted in ('json', 'string') and is_nested -%}
+        {{- return(raw_json_text(name, type)) -}}
+    {%- elif wanted == 'json' -%}
         {{- return(name if is_text else raw_json_text(name, type)) -}}
+    {%- elif wanted == 'string' and is_text -%}
+        {{- return("nullif(" ~ name ~ ", '')") -}}
+    {%- elif wanted == 'string' and is_number and not is_integer -%}
+        {{- return(whole_number_text(name)) -}}
+    {%- elif is_text -%}
+        {{- return(raw_parsed(name, wanted)) -}}
     {%- elif wanted == 'string' -%}
-        {%- if is_text -%}{{- return("nullif(" ~ name ~ ", '')") -}}{%- endif -%}
-        {%- if type.startswith(('double', 'float', 'real', 'decimal', 'numeric')) -%}
-            {{- return(whole_number_text(name)) -}}
-        {%- endif -%}
         {{- return('cast(' ~ name ~ ' as ' ~ type_text() ~ ')') -}}
     {%- elif wanted == 'numeric' -%}
-        {{- return(money(name) if is_text else to_money_or_null(name)) -}}
-    {%- elif wanted == 'timestamp' and is_integer -%}
-        {%- set epoch = 'cast(' ~ name ~ ' as ' ~ type_integer() ~ ')' -%}
-        {%- set unit = 'case when ' ~ name ~ ' < 100000000000 then 1000 else 1 end' -%}
-        {{- return(x_from_epoch_ms(epoch ~ ' * ' ~ unit)) -}}
+        {{- return(to_money_or_null(name)) -}}
+    {%- elif wanted == 'timestamp' and is_number -%}
+        {%- set epoch = name if is_integer else dbt.safe_cast('round(' ~ name ~ ')', type_integer()) -%}
+        {%- set unit = 'case when abs(' ~ name ~ ') < 100000000000 then 1000 else 1 end' -%}
+        {{- return(x_from_epoch_ms('cast(' ~ epoch ~ ' as ' ~ type_integer() ~ ') * ' ~ unit)) -}}
     {%- elif type == raw_type(wanted) -%}
         {#- as it is, so that a filter on it can skip partitions -#}
         {{- return(name) -}}
-    {%- elif is_text -%}
-        {{- return(dbt.safe_cast('trim(' ~ name ~ ')', raw_type(wanted))) -}}
+    {%- elif wanted == 'int64' and is_number -%}
+        {{- return(dbt.safe_cast('round(' ~ name ~ ')', type_integer())) -}}
+    {%- elif wanted == 'bool' and is_number -%}
+        {{- return('(' ~ name ~ ' != 0)') -}}
     {%- else -%}
         {{- return(dbt.safe_cast(name, raw_type(wanted))) -}}
     {%- endif -%}
 {% endmacro %}
+
+{#- Text as a declared type other than text; null when it does not fit. -#}
+{% macro raw_parsed(text, wanted) -%}
+    {%- if wanted == 'numeric' -%}{{- return(money(text)) -}}{%- endif -%}
+    {%- set trimmed = x_trim(text) -%}
+    {%- if wanted == 'timestamp' -%}
+        {{- return(iso_instant(trimmed)) -}}
+    {%- elif wanted == 'date' -%}
+        {{- return(dbt.safe_cast('substr(' ~ trimmed ~ ', 1, 10)', 'date')) -}}
+    {%- elif wanted == 'int64' -%}
+        {{- return(x_parse_int(trimmed)) -}}
+    {%- elif wanted == 'bool' -%}
+        {{- return(
+            'case when lower(' ~ trimmed ~ ") in ('true', 't', 'yes', 'y', '1') then true "
+            ~ 'when lower(' ~ trimmed ~ ") in ('false', 'f', 'no', 'n', '0') then false end"
+        ) -}}
+    {%- else -%}
+        {#- 1_000 is a number to DuckDB -#}
+        {{- return(dbt.safe_cast('replace(' ~ trimmed ~ ", '_', 'x')", raw_type(wanted))) -}}
+    {%- endif -%}
+{%- endmacro %}
 
 {#- JSON text of a nested value (struct, list, JSON type). -#}
 {% macro raw_json_text(expr, type) -%}
     {{ return(adapter.dispatch('raw_json_text')(expr, type)) }}
 {%- endmacro %}
 {% macro default__raw_json_text(expr, type) %}cast(to_json({{ expr }}) as varchar){% endmacro %}
-{% macro bigquery__raw_json_text(expr, type) %}to_json_string({{ expr }}){% endmacro %}
+{% macro bigquery__raw_json_text(expr, type) -%}
+    case when {{ expr }} is not null then to_json_string({{ expr }}) end
+{%- endmacro %}
 
-{#- Text of a number, without decimals when it has none: 123.0 is '123'. -#}
+{#- Text of a number, without decimals when it has none: 123.0 is '123', 1.50 is '1.5'. -#}
 {% macro whole_number_text(expr) -%}
     case when {{ expr }} = floor({{ expr }}) and abs({{ expr }}) < 9e15
         then cast(cast({{ expr }} as {{ type_integer() }}) as {{ type_text() }})
-        else cast({{ expr }} as {{ type_text() }}) end
+        else cast(cast({{ expr }} as {{ type_double() }}) as {{ type_text() }}) end
 {%- endmacro %}
 
 {#- A number as money; null when it does not fit. -#}
 {% macro to_money_or_null(expr) -%}
     {{ return(adapter.dispatch('to_money_or_null')(expr)) }}
 {%- endmacro %}
-{% macro default__to_money_or_null(expr) %}try_cast({{ expr }} as {{ type_money() }}){% endmacro %}
+{% macro default__to_money_or_null(expr) -%}
+    try_cast(try_cast({{ expr }} as decimal(38, 9)) as {{ type_money() }})
+{%- endmacro %}
 {% macro bigquery__to_money_or_null(expr) %}round(safe_cast({{ expr }} as numeric), 2){% endmacro %}
 
 {#- A missing column: null of the declared type. -#}

@@ -42,8 +42,8 @@
     case
         when {{ text }} like '%Z'
             or substr({{ text }}, 11) like '%+%' or substr({{ text }}, 11) like '%-%'
-            then {{ dbt.safe_cast('trim(' ~ text ~ ')', type_ts()) }}
-        else {{ local_to_utc(iso_wall_clock('trim(' ~ text ~ ')')) }}
+            then {{ iso_instant(x_trim(text)) }}
+        else {{ local_to_utc(iso_wall_clock(x_trim(text))) }}
     end
 {%- endmacro %}
 
@@ -51,8 +51,8 @@
     zone. -#}
 {% macro shop_deadline(text) -%}
     case
-        when length(trim({{ text }})) = 10
-            then {{ local_to_utc(iso_wall_clock("trim(" ~ text ~ ") || ' 23:59:59'")) }}
+        when length({{ x_trim(text) }}) = 10
+            then {{ local_to_utc(iso_wall_clock(x_trim(text) ~ " || ' 23:59:59'")) }}
         else {{ shop_instant(text) }}
     end
 {%- endmacro %}

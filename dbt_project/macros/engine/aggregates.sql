@@ -10,12 +10,9 @@
 {% macro default__x_min_by(v, k) %}arg_min_null({{ v }}, {{ k }}){% endmacro %}
 {% macro bigquery__x_min_by(v, k) %}any_value({{ v }} having min {{ k }}){% endmacro %}
 
-{#- Rows for which a condition holds. -#}
-{% macro x_count_if(condition) -%}
-    {{ return(adapter.dispatch('x_count_if')(condition)) }}
-{%- endmacro %}
-{% macro default__x_count_if(condition) %}count_if({{ condition }}){% endmacro %}
-{% macro bigquery__x_count_if(condition) %}countif({{ condition }}){% endmacro %}
+{#- Rows for which a condition holds, zero when it holds for none (DuckDB's count_if() is null where it
+    is null for all). -#}
+{% macro x_count_if(condition) %}count(case when {{ condition }} then 1 end){% endmacro %}
 
 {#- True when a condition holds for any row; null over no rows. -#}
 {% macro x_any(condition) %}{{ return(adapter.dispatch('x_any')(condition)) }}{% endmacro %}
@@ -35,15 +32,4 @@
 {% macro default__x_pct(arr, p) %}list_aggregate({{ arr }}, 'quantile_cont', {{ p }}){% endmacro %}
 {% macro bigquery__x_pct(arr, p) -%}
     (select percentile_cont(v, {{ p }}) over () from unnest({{ arr }}) as v limit 1)
-{%- endmacro %}
-
-{#- Distinct non-null texts, sorted, joined by a separator; null over no rows. -#}
-{% macro x_distinct_text(x, separator=', ') %}
-    {{- return(adapter.dispatch('x_distinct_text')(x, separator)) -}}
-{% endmacro %}
-{% macro default__x_distinct_text(x, separator) -%}
-    string_agg(distinct {{ x }}, '{{ separator }}' order by {{ x }})
-{%- endmacro %}
-{% macro bigquery__x_distinct_text(x, separator) -%}
-    string_agg(distinct {{ x }}, '{{ separator }}' order by {{ x }})
 {%- endmacro %}

@@ -12,12 +12,17 @@
 {% macro default__local_date(ts, tz) %}cast({{ ts }} at time zone '{{ tz }}' as date){% endmacro %}
 {% macro bigquery__local_date(ts, tz) %}date({{ ts }}, '{{ tz }}'){% endmacro %}
 
-{#- Instant of a wall-clock timestamp (no zone) in the shop's time zone. -#}
+{#- Instant of a wall-clock timestamp (no zone) in the shop's time zone. In the hour that comes twice in
+    autumn it is the first one; an hour that is left out in spring lies in the next. -#}
 {% macro local_to_utc(wall_clock, tz=none) %}
     {{- return(adapter.dispatch('local_to_utc')(wall_clock, tz or var('shop_timezone'))) -}}
 {% endmacro %}
 {% macro default__local_to_utc(wall_clock, tz) -%}
-    ({{ wall_clock }} at time zone '{{ tz }}')
+    {#- DuckDB takes the second of two; an hour earlier plus an hour is the first. -#}
+    least(
+        ({{ wall_clock }}) at time zone '{{ tz }}',
+        (({{ wall_clock }}) - interval 1 hour) at time zone '{{ tz }}' + interval 1 hour
+    )
 {%- endmacro %}
 {% macro bigquery__local_to_utc(wall_clock, tz) -%}
     timestamp({{ wall_clock }}, '{{ tz }}')
@@ -34,10 +39,30 @@
     safe.parse_datetime('{{ format }}', {{ text }})
 {%- endmacro %}
 
-{#- Wall-clock timestamp (no zone) from ISO 8601 text without zone; null when it does not fit. -#}
+{#- Wall-clock timestamp (no zone) from ISO 8601 text without zone; null when it does not fit. Seconds may be
+    missing, digits after the sixth decimal are dropped. -#}
 {% macro iso_wall_clock(text) %}{{ return(adapter.dispatch('iso_wall_clock')(text)) }}{% endmacro %}
-{% macro default__iso_wall_clock(text) %}try_cast({{ text }} as timestamp){% endmacro %}
-{% macro bigquery__iso_wall_clock(text) %}safe_cast({{ text }} as datetime){% endmacro %}
+{% macro default__iso_wall_clock(text) -%}
+    {#- 'infinity' and 'epoch' are timestamps to DuckDB -#}
+    try_cast(case when {{ text }} >= '0' and {{ text }} < ':' then {{ text }} end as timestamp)
+{%- endmacro %}
+{% macro bigquery__iso_wall_clock(text) %}safe_cast({{ bigquery__iso_text(text) }} as datetime){% endmacro %}
+
+{#- Instant of ISO 8601 text, in UTC where it names no zone; null when it does not fit. Otherwise as
+    iso_wall_clock(). -#}
+{% macro iso_instant(text) %}{{ return(adapter.dispatch('iso_instant')(text)) }}{% endmacro %}
+{% macro default__iso_instant(text) -%}
+    try_cast(case when {{ text }} >= '0' and {{ text }} < ':' then {{ text }} end as timestamptz)
+{%- endmacro %}
+{% macro bigquery__iso_instant(text) %}safe_cast({{ bigquery__iso_text(text) }} as timestamp){% endmacro %}
+
+{#- ISO 8601 text as BigQuery wants it: with seconds, and with six decimals at most. -#}
+{% macro bigquery__iso_text(text) -%}
+    regexp_replace(
+        regexp_replace({{ text }}, r'([.][0-9]{6})[0-9]+', r'\1'),
+        r'([T ][0-9]{1,2}:[0-9]{2})($|Z|[ +-])', r'\1:00\2'
+    )
+{%- endmacro %}
 
 {#- Truncate an instant to a part on a time zone's calendar; 'isoweek' starts on Monday. -#}
 {% macro x_ts_trunc(part, ts, tz='UTC') %}
@@ -117,17 +142,15 @@
 {% macro default__x_isodow(d) %}isodow({{ d }}){% endmacro %}
 {% macro bigquery__x_isodow(d) %}(mod(extract(dayofweek from {{ d }}) + 5, 7) + 1){% endmacro %}
 
-{#- Days since 1970-01-01, for range windows. -#}
-{% macro x_unix_day(d) %}{{ return(adapter.dispatch('x_unix_day')(d)) }}{% endmacro %}
-{% macro default__x_unix_day(d) %}({{ d }} - date '1970-01-01'){% endmacro %}
-{% macro bigquery__x_unix_day(d) %}unix_date({{ d }}){% endmacro %}
-
 {#- Date as text in a strftime format. -#}
 {% macro x_fmt_date(d, format) -%}
     {{ return(adapter.dispatch('x_fmt_date')(d, format)) }}
 {%- endmacro %}
 {% macro default__x_fmt_date(d, format) %}strftime({{ d }}, '{{ format }}'){% endmacro %}
-{% macro bigquery__x_fmt_date(d, format) %}format_date('{{ format }}', {{ d }}){% endmacro %}
+{% macro bigquery__x_fmt_date(d, format) -%}
+    {#- %Y has no leading zeros there -#}
+    format_date('{{ format | replace('%Y', '%E4Y') }}', {{ d }})
+{%- endmacro %}
 
 {#- Instant from milliseconds since 1970. -#}
 {% macro x_from_epoch_ms(n) %}{{ return(adapter.dispatch('x_from_epoch_ms')(n)) }}{% endmacro %}
@@ -138,21 +161,6 @@
 {% macro x_from_epoch_us(n) %}{{ return(adapter.dispatch('x_from_epoch_us')(n)) }}{% endmacro %}
 {% macro default__x_from_epoch_us(n) %}make_timestamptz({{ n }}){% endmacro %}
 {% macro bigquery__x_from_epoch_us(n) %}timestamp_micros({{ n }}){% endmacro %}
-
-{#- Rows (d date), both ends included; a table expression that asks no warehouse while compiling. -#}
-{% macro days_between(first, last) -%}
-    {{ return(adapter.dispatch('days_between')(first, last)) }}
-{%- endmacro %}
-{% macro default__days_between(first, last) -%}
-    (
-        select cast(unnest(generate_series(
-            cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval 1 day
-        )) as date) as d
-    )
-{%- endmacro %}
-{% macro bigquery__days_between(first, last) -%}
-    (select d from unnest(generate_date_array({{ first }}, {{ last }}, interval 1 day)) as d)
-{%- endmacro %}
 
 {#- Microseconds since 1970 as text: an instant as part of a key, the same on both engines. -#}
 {% macro epoch_text(ts) %}{{ return(adapter.dispatch('epoch_text')(ts)) }}{% endmacro %}

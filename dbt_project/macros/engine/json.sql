@@ -1,6 +1,8 @@
 {# JSON text. default__ is DuckDB. #}
 
-{#- Scalar at a path such as '$.a.b' as text; null for objects, arrays and text that is no JSON. -#}
+{#- Scalar at a path such as '$.a.b' as text; null for objects, arrays and text that is no JSON. What engines
+    do on their own: a number with decimals is 1.5 or 1.50, as it was written; text that breaks off gives null
+    or what stood before the fault. -#}
 {% macro x_json(col, path) %}{{ return(adapter.dispatch('x_json')(col, path)) }}{% endmacro %}
 {% macro default__x_json(col, path) -%}
     case when try(json_type({{ col }}, '{{ path }}')) not in ('OBJECT', 'ARRAY')
@@ -22,7 +24,7 @@
 {% endmacro %}
 {% macro default__ga4_param(params, key, field) -%}
     list_filter(
-        from_json({{ params }}, '[{"key": "VARCHAR", "value": {"{{ field }}": "VARCHAR"}}]'),
+        try(from_json({{ params }}, '[{"key": "VARCHAR", "value": {"{{ field }}": "VARCHAR"}}]')),
         lambda p: p.key = '{{ key }}'
     )[1].value.{{ field }}
 {%- endmacro %}

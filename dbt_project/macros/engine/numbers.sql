@@ -2,7 +2,10 @@
 
 {#- Any number as money, rounded half away from zero to two decimals. -#}
 {% macro to_money(x) %}{{ return(adapter.dispatch('to_money')(x)) }}{% endmacro %}
-{% macro default__to_money(x) %}cast({{ x }} as {{ type_money() }}){% endmacro %}
+{% macro default__to_money(x) -%}
+    {#- by way of numeric's nine decimals: the float 1.005 is a little less and would become 1.00 -#}
+    cast(cast({{ x }} as decimal(38, 9)) as {{ type_money() }})
+{%- endmacro %}
 {% macro bigquery__to_money(x) %}round(cast({{ x }} as numeric), 2){% endmacro %}
 
 {#- Whole minor units (cents) as money, exact. -#}
@@ -13,7 +16,7 @@
 {#- Money from text: '2,329.86' and '2.329,86' give 2329.86; null for what is no amount, such as
     '284.36a' or '39.38.0'. A comma followed by one or two last digits is the decimal sign. -#}
 {% macro money(x) %}
-    {%- set text = 'trim(' ~ x ~ ')' -%}
+    {%- set text = x_trim(x) -%}
     {%- set amount -%}
         case
             when {{ text }} like '%,_' or {{ text }} like '%,__'
@@ -21,9 +24,15 @@
             else replace({{ text }}, ',', '')
         end
     {%- endset -%}
-    {{- return(adapter.dispatch('text_to_money')(amount)) -}}
+    {{- return(text_to_money(amount)) -}}
 {% endmacro %}
-{% macro default__text_to_money(text) %}try_cast({{ text }} as {{ type_money() }}){% endmacro %}
+
+{#- Money from text with a point before the decimals. -#}
+{% macro text_to_money(text) %}{{ return(adapter.dispatch('text_to_money')(text)) }}{% endmacro %}
+{% macro default__text_to_money(text) -%}
+    {#- 1_000 is a number to DuckDB -#}
+    try_cast(replace({{ text }}, '_', 'x') as {{ type_money() }})
+{%- endmacro %}
 {% macro bigquery__text_to_money(text) %}round(safe_cast({{ text }} as numeric), 2){% endmacro %}
 
 {#- a / b as float; null when b is zero. -#}
@@ -33,11 +42,6 @@
     safe_divide(cast({{ a }} as float64), {{ b }})
 {%- endmacro %}
 
-{#- Integer quotient, towards zero. -#}
-{% macro x_int_div(a, b) %}{{ return(adapter.dispatch('x_int_div')(a, b)) }}{% endmacro %}
-{% macro default__x_int_div(a, b) %}cast(trunc(({{ a }}) / ({{ b }})) as bigint){% endmacro %}
-{% macro bigquery__x_int_div(a, b) %}div(({{ a }}), ({{ b }})){% endmacro %}
-
 {#- Number to integer, half away from zero. -#}
 {% macro x_to_int(x) %}{{ return(adapter.dispatch('x_to_int')(x)) }}{% endmacro %}
 {% macro default__x_to_int(x) %}cast(round({{ x }}) as bigint){% endmacro %}
@@ -46,19 +50,12 @@
 {#- Text to integer; null for anything but an integer. -#}
 {% macro x_parse_int(text) %}{{ return(adapter.dispatch('x_parse_int')(text)) }}{% endmacro %}
 {% macro default__x_parse_int(text) -%}
-    case when {{ text }} not like '%.%' and lower({{ text }}) not like '%e%'
-        then try_cast({{ text }} as bigint) end
+    {#- to DuckDB 1.5, 1e3, 0x10 and 1_000 are integers, too -#}
+    case when regexp_full_match({{ text }}, '[ ]*[+-]?[0-9]+[ ]*') then try_cast({{ text }} as bigint) end
 {%- endmacro %}
-{% macro bigquery__x_parse_int(text) %}safe_cast({{ text }} as int64){% endmacro %}
-
-{#- The greater of two values; null when either is null (DuckDB's greatest() skips nulls). -#}
-{% macro x_greatest(a, b) -%}
-    case when {{ a }} is null or {{ b }} is null then null else greatest({{ a }}, {{ b }}) end
-{%- endmacro %}
-
-{#- The smaller of two values; null when either is null. -#}
-{% macro x_least(a, b) -%}
-    case when {{ a }} is null or {{ b }} is null then null else least({{ a }}, {{ b }}) end
+{% macro bigquery__x_parse_int(text) -%}
+    {#- and to BigQuery 0x10 -#}
+    case when not regexp_contains({{ text }}, '[xX]') then safe_cast({{ text }} as int64) end
 {%- endmacro %}
 
 {#- Money from whole minor units of a currency, which has cents unless it is one of those without. -#}

@@ -1,5 +1,15 @@
 {# Text, regular expressions, arrays. default__ is DuckDB. #}
 
+{#- Text without blanks around it: tabs, line ends and all of Unicode's spaces (DuckDB's own trim() leaves the
+    first two). -#}
+{% macro x_trim(text) %}{{ return(adapter.dispatch('x_trim')(text)) }}{% endmacro %}
+{% macro default__x_trim(text) -%}
+    {%- set blanks = ' \t\n\x0b\x0c\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
+        ~ '\u2028\u2029\u202f\u205f\u3000' -%}
+    trim({{ text }}, '{{ blanks }}')
+{%- endmacro %}
+{% macro bigquery__x_trim(text) %}trim({{ text }}){% endmacro %}
+
 {#- Text between two separators, counted from 1; null when there is none. -#}
 {% macro x_split_part(text, separator, n) %}
     {{- return(adapter.dispatch('x_split_part')(text, separator, n)) -}}
@@ -50,15 +60,6 @@
 {%- endmacro %}
 {% macro default__x_regex_has(text, re) %}regexp_matches({{ text }}, '{{ re }}'){% endmacro %}
 {% macro bigquery__x_regex_has(text, re) %}regexp_contains({{ text }}, r'{{ re }}'){% endmacro %}
-
-{#- Array of the parts of a text. -#}
-{% macro x_split(text, separator) -%}
-    {{ return(adapter.dispatch('x_split')(text, separator)) }}
-{%- endmacro %}
-{% macro default__x_split(text, separator) -%}
-    string_split({{ text }}, '{{ separator }}')
-{%- endmacro %}
-{% macro bigquery__x_split(text, separator) %}split({{ text }}, '{{ separator }}'){% endmacro %}
 
 {#- One row per element, used as: from t cross join {{ x_unnest('arr', 'x') }}. -#}
 {% macro x_unnest(arr, name) %}{{ return(adapter.dispatch('x_unnest')(arr, name)) }}{% endmacro %}

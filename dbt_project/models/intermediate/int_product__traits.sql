@@ -81,7 +81,7 @@ final as (
         products.product_name,
         products.brand,
         products.source_category,
-        coalesce(category_map.category, nullif(trim(products.source_category), ''), 'Other')
+        coalesce(category_map.category, {{ clean_text('products.source_category') }}, 'Other')
             as category,
         coalesce(traits.form, 'other') as form,
         coalesce(traits.line, 'other') as line,
@@ -91,7 +91,7 @@ final as (
         end as pack_days
     from products
     left join category_map
-        on lower(trim(products.source_category)) = category_map.source_category
+        on lower({{ x_trim('products.source_category') }}) = category_map.source_category
     left join traits
         on products.product_name = traits.product_name
         and products.brand = traits.brand

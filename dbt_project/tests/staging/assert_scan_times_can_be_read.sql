@@ -13,4 +13,4 @@ union all
 select scan_date as unreadable
 from {{ raw('shipments', 'dpd_scans') }}
 where (received_at is null or received_at >= {{ since }})
-    and {{ parse_wall_clock('trim(scan_date)', '%m/%d/%Y %I:%M:%S %p') }} is null
+    and {{ parse_wall_clock(x_trim('scan_date'), '%m/%d/%Y %I:%M:%S %p') }} is null

@@ -16,7 +16,7 @@ source as (
         {{ clean_text('order_reference') }} as order_reference,
         status as carrier_status,
         {{ clean_text('location') }} as location,
-        {{ local_to_utc(parse_wall_clock('trim(scan_date)', '%m/%d/%Y %I:%M:%S %p')) }} as event_at,
+        {{ local_to_utc(parse_wall_clock(x_trim('scan_date'), '%m/%d/%Y %I:%M:%S %p')) }} as event_at,
         {{ shop_deadline('expected_delivery_date') }} as estimated_delivery_at,
         received_at
     from {{ raw('shipments', 'dpd_scans') }}

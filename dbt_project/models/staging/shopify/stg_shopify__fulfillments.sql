@@ -17,7 +17,7 @@ final as (
         {{ clean_text('tracking_number') }} as tracking_number,
         -- Some loaders hand on all pages of a parcel as a JSON array.
         case
-            when substr(trim(tracking_url), 1, 1) = '[' then {{ x_json('tracking_url', '$[0]') }}
+            when substr({{ x_trim('tracking_url') }}, 1, 1) = '[' then {{ x_json('tracking_url', '$[0]') }}
             else {{ clean_text('tracking_url') }}
         end as tracking_url,
         created_at,
