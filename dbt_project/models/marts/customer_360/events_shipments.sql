@@ -32,9 +32,10 @@ order_items as (
 
 ),
 
+-- Not dim_customers: that says what became of parcels, so every scan would mean to build it anew.
 customers as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('int_customer__attributes') }}
 
 ),
 
