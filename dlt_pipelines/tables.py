@@ -40,7 +40,8 @@ class Table:
     """A raw table with one column per field of `row`.
 
     `newest_by` is the column that decides when one package brings a key twice: the larger value wins.
-    `partition_by` is a time by whose day the table is cut where the warehouse has partitions (BigQuery).
+    `partition_by` is a time by whose day the table is cut, `cluster_by` the columns by which it is sorted,
+    where the warehouse does either (BigQuery).
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     primary_key: tuple[str, ...]
     newest_by: str | None = None
     partition_by: str | None = None
+    cluster_by: tuple[str, ...] = ()
 
     def arrow(self, rows: Sequence[msgspec.Struct]) -> pa.Table:
         """The rows (of `row` or a subclass) as Arrow, typed also when there are none."""
@@ -73,6 +75,12 @@ class Table:
     def replaced(self) -> dict[str, Any]:
         """Arguments of `dlt.resource` for a table that every load writes anew."""
         return {**self._common, "write_disposition": "replace"}
+
+    def lay_out(self, resource: Any) -> None:
+        """Tell the table's dlt resource how to sort it; a table that exists keeps its order."""
+        from dlt.destinations.impl.bigquery.bigquery_adapter import bigquery_adapter
+
+        bigquery_adapter(resource, cluster=list(self.cluster_by))
 
     @property
     def _common(self) -> dict[str, Any]:

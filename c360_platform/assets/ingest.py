@@ -53,20 +53,34 @@ def sources(settings: Settings) -> dict[str, Callable[[], Any]]:
     return {"zendesk": zendesk, "klaviyo": klaviyo}
 
 
-def make_destination_pipeline(name: str, settings: Settings) -> Any:
-    """A fresh dlt pipeline into this installation's warehouse."""
-    import dlt
+def make_destination_pipeline(
+    name: str, settings: Settings, *, schema: str | None = None, labels: Mapping[str, str] | None = None
+) -> Any:
+    """A fresh dlt pipeline into a schema of this installation's warehouse (default: its `name`).
 
+    A schema may be in another BigQuery project than that of the settings: `project.schema`. `labels` mark
+    what its jobs cost.
+    """
     from dlt_pipelines.pipeline import make_pipeline
 
-    destination = (
-        settings.warehouse_path
-        if settings.engine == "duckdb"
-        else dlt.destinations.bigquery(
-            location=settings.bigquery_location, project_id=settings.bigquery_project
-        )
+    if settings.engine == "duckdb":
+        return make_pipeline(name, settings.warehouse_path, settings.dlt_home, dataset=schema)
+
+    from c360_platform.warehouse.bigquery_client import bound_metadata_search
+    from c360_platform.warehouse.bigquery_jobs import JobOptions
+    from dlt_pipelines.bigquery import BigQuery
+
+    bound_metadata_search()
+    project, _, dataset = (schema or settings.bigquery_dataset_prefix + name).rpartition(".")
+    jobs = JobOptions(settings.bigquery_project or "", labels=labels or {})
+    destination = BigQuery(
+        project or jobs.project,
+        settings.bigquery_location,
+        maximum_bytes_billed=settings.bigquery_max_bytes_billed,
+        timeout_seconds=settings.bigquery_job_timeout_seconds,
+        labels=jobs.job_labels(),
     )
-    return make_pipeline(name, destination, settings.dlt_home)
+    return make_pipeline(name, destination, settings.dlt_home, dataset=dataset)
 
 
 def _load(
@@ -90,9 +104,13 @@ def _load(
     def load(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseAccess]
     ) -> Iterator[dg.MaterializeResult]:
+        schema, labels = tables[0].schemas[0], {"asset": f"load_{name}", "run": context.run_id}
         with one_line_failures(f"load {name}"):
+            warehouse.open(**labels).check()
             loaded = _load_until_caught_up(
-                context, make_source, lambda: make_destination_pipeline(name, settings)
+                context,
+                make_source,
+                lambda: make_destination_pipeline(name, settings, schema=schema, labels=labels),
             )
             counts = row_counts(name, tables, warehouse)
         for table in tables:
@@ -135,13 +153,10 @@ def _load_until_caught_up(
 
 
 def row_counts(source: str, tables: Sequence[RawTable], warehouse: WarehouseAccess) -> dict[str, int]:
-    """Rows of a source's loaded tables, by name."""
-    opened = warehouse.open()
-    counts = " union all ".join(
-        f"select '{table.name}' as name, count(*) as row_count from {opened.relation(source, table.name)}"
-        for table in tables
-    )
-    return {row["name"]: row["row_count"] for row in opened.table(counts).to_pylist()}
+    """Rows of a source's loaded tables, by name: dlt makes them under the names of the contract."""
+    opened = warehouse.open(asset=f"load_{source}")
+    relations = [opened.relation(table.schemas[0], table.name) for table in tables]
+    return dict(zip((table.name for table in tables), opened.row_counts(relations), strict=True))
 
 
 def _translator(source: str) -> Any:

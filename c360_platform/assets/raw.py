@@ -6,7 +6,7 @@ loading (ingest.py), judging what is there (checks.py), reading them (dbt stagin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,14 +54,18 @@ class RawTable:
 
 
 def raw_tables(manifest: Mapping[str, Any]) -> list[RawTable]:
-    """The raw contract as dbt parsed it, in the order of source and table."""
+    """The raw contract as dbt parsed it, in the order of source and table.
+
+    A schema in another project than the models' is named with it: `project.schema`.
+    """
+    own = {node["database"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     tables = [
         RawTable(
             source=node["source_name"],
             name=node["name"],
             loader=(node.get("source_meta") or {}).get("loader") or "warehouse",
             description=node["description"],
-            schemas=[node["schema"], *((node.get("source_meta") or {}).get("aliases") or ())],
+            schemas=[_schema(node, own), *((node.get("source_meta") or {}).get("aliases") or ())],
             identifiers=[node["identifier"], *(_meta(node).get("aliases") or ())],
             columns=node["columns"],
             required=bool(_meta(node).get("required")),
@@ -107,6 +111,10 @@ def table_metadata(table: RawTable) -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(columns=columns),
         "dagster/table_name": f"{table.schemas[0]}.{table.identifiers[0]}",
     }
+
+
+def _schema(node: Mapping[str, Any], own: Collection[str]) -> str:
+    return node["schema"] if node["database"] in own else f"{node['database']}.{node['schema']}"
 
 
 def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -128,6 +128,8 @@ def klaviyo_source(
             for page in client.members(each.id):
                 yield LIST_MEMBERS.arrow([member_row(each.id, member) for member in page.data])
 
+    for table, resource in ((PROFILES, profiles), (EVENTS, events), (LIST_MEMBERS, list_members)):
+        table.lay_out(resource)
     return profiles, events, metrics, lists, list_members
 
 

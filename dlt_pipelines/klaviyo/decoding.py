@@ -86,11 +86,13 @@ class ListMember(msgspec.Struct, gc=False):
     joined_group_at: datetime | None = None
 
 
-PROFILES: Final = Table("profiles", Profile, ("id",), newest_by="updated")
-EVENTS: Final = Table("events", Event, ("id",), partition_by="datetime")
+PROFILES: Final = Table("profiles", Profile, ("id",), newest_by="updated", cluster_by=("id",))
+EVENTS: Final = Table(
+    "events", Event, ("id",), partition_by="datetime", cluster_by=("metric_name", "profile_id")
+)
 METRICS: Final = Table("metrics", Metric, ("id",))
 LISTS: Final = Table("lists", List, ("id",))
-LIST_MEMBERS: Final = Table("list_members", ListMember, ("list_id", "profile_id"))
+LIST_MEMBERS: Final = Table("list_members", ListMember, ("list_id", "profile_id"), cluster_by=("list_id",))
 
 
 # Answers ---------------------------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ def zendesk_source(
             _remember_newest(rows)
             yield CSAT_SURVEY_RESPONSES.arrow(rows)
 
+    for table, resource in ((TICKETS, tickets), (TICKET_METRICS, ticket_metrics), (USERS, users)):
+        table.lay_out(resource)
     return (
         ticket_pages,
         tickets,

@@ -125,9 +125,13 @@ class CsatSurveyResponse(msgspec.Struct, gc=False):
     updated_at: datetime | None = None
 
 
-TICKETS: Final = Table("tickets", Ticket, ("id",), newest_by="generated_timestamp")
-TICKET_METRICS: Final = Table("ticket_metrics", TicketMetric, ("id",), newest_by="updated_at")
-USERS: Final = Table("users", User, ("id",), newest_by="updated_at")
+TICKETS: Final = Table(
+    "tickets", Ticket, ("id",), newest_by="generated_timestamp", cluster_by=("requester_id",)
+)
+TICKET_METRICS: Final = Table(
+    "ticket_metrics", TicketMetric, ("id",), newest_by="updated_at", cluster_by=("ticket_id",)
+)
+USERS: Final = Table("users", User, ("id",), newest_by="updated_at", cluster_by=("id",))
 ORGANIZATIONS: Final = Table("organizations", Organization, ("id",), newest_by="updated_at")
 SATISFACTION_RATINGS: Final = Table(
     "satisfaction_ratings", SatisfactionRating, ("id",), newest_by="updated_at"
