@@ -58,7 +58,7 @@ class Emulator:
         return self.directory / "jobs.jsonl"
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Every job that was asked for so far: see `launcher.service`."""
+        """Every job that was asked for so far: see `launcher.journal`."""
         if not self.jobs_path.exists():
             return []
         return [json.loads(line) for line in self.jobs_path.read_text(encoding="utf-8").splitlines()]

@@ -1,9 +1,6 @@
-"""Starts like `bqemulator start …`. `EMULATOR_JOBS` names a file for every job that was asked for."""
+"""Starts like `bqemulator start …`. `EMULATOR_JOBS` names a file for the list of jobs."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 from launcher import values
 
@@ -16,7 +13,7 @@ tables.install()
 loads.install()
 scripts.install()
 speed.install()
-service.install(Path(os.environ["EMULATOR_JOBS"]) if "EMULATOR_JOBS" in os.environ else None)
+service.install()
 
 from bqemulator.cli import main  # noqa: E402
 

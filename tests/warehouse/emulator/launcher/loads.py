@@ -16,6 +16,7 @@ from bqemulator.jobs import executor
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import duckdb_type_to_bq_field
 
+from launcher import journal
 from launcher.tables import described, refresh
 
 _GZIP = b"\x1f\x8b"
@@ -137,6 +138,7 @@ def _truncate_replaces_the_schema() -> None:
     execute = executor.execute_load_job
 
     async def execute_load_job(project_id, job_id, config, context):
+        journal.write(config)
         job = executor._parse_load_job_config(project_id, config)
         schema = (job.raw_config.get("schema") or {}).get("fields") or job.raw_config.get("autodetect")
         replaces = job.write_disposition == "WRITE_TRUNCATE" and job.create_disposition == "CREATE_IF_NEEDED"

@@ -6,8 +6,8 @@ Belongs here: HTTP. Does not belong here: SQL.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import bqemulator.api.app as api
@@ -17,16 +17,19 @@ from bqemulator.storage.engine import DuckDBEngine
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from launcher import journal
 
-def install(journal: Path | None) -> None:
+_JOBS_PATH = re.compile(r"/bigquery/v2/projects/[^/]+/(jobs|queries)")
+
+
+def install() -> None:
     make = api.create_app
 
     def create_app(context):
         app = make(context)
         _give_tokens(app)
         _never_an_empty_first_page(app)
-        if journal is not None:
-            _write_down_jobs(app, journal)
+        _write_down_queries(app)
         return app
 
     api.create_app = server.create_app = create_app
@@ -58,32 +61,17 @@ def _never_an_empty_first_page(app: FastAPI) -> None:
         return JSONResponse(body)
 
 
-def _write_down_jobs(app: FastAPI, journal: Path) -> None:
-    """One line of JSON per job: what was asked for, without any parameter's value."""
+def _write_down_queries(app: FastAPI) -> None:
+    """Loads write themselves down, because Google's client uploads them in parts."""
 
     @app.middleware("http")
     async def write_down(request: Request, call_next):
-        if request.method == "POST" and request.url.path.endswith(("/queries", "/jobs")):
-            asked = _asked(await request.json())
-            with journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asked) + "\n")
+        if request.method == "POST" and _JOBS_PATH.fullmatch(request.url.path):
+            body = await request.json()
+            configuration = body.get("configuration") or {**body, "query": body}  # jobs.query has no envelope
+            if "load" not in configuration:
+                journal.write(configuration)
         return await call_next(request)
-
-
-def _asked(body: dict[str, Any]) -> dict[str, Any]:
-    configuration = body.get("configuration") or {**body, "query": body}  # jobs.query has no envelope
-    kind = next((name for name in ("query", "load", "copy", "extract") if configuration.get(name)), "query")
-    job = configuration[kind]
-    return {
-        "kind": kind,
-        "sql": job.get("query"),
-        "parameters": [parameter["parameterType"] for parameter in job.get("queryParameters") or []],
-        "default_dataset": (job.get("defaultDataset") or {}).get("datasetId"),
-        "labels": configuration.get("labels") or {},
-        "dry_run": bool(configuration.get("dryRun")),
-        "maximum_bytes_billed": job.get("maximumBytesBilled"),
-        "table": (job.get("destinationTable") or {}).get("tableId") if kind == "load" else None,
-    }
 
 
 def _start_without_geography() -> None:

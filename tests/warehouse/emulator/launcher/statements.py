@@ -20,6 +20,7 @@ from launcher.literals import plain
 
 _WORTH_PARSING = re.compile(r"(?i)\b(create|div|\w+_(diff|add|sub|trunc))\b")
 _STRUCT_SOURCE = re.compile(r"(?is)(\(\s*select\s+)as\s+struct\b")
+_FROM_MONDAY = ("ISOWEEK", "WEEK(MONDAY)")
 # The emulator translates these itself, and right.
 _SUB_MILLISECOND = ("MICROSECOND", "MILLISECOND")
 
@@ -108,7 +109,7 @@ def _weeks_from_monday(tree: exp.Expression) -> bool:
     found = False
     for node in list(tree.find_all(exp.DateDiff, exp.DateTrunc, exp.TimestampTrunc)):
         unit = node.args.get("unit")
-        if unit is None or unit.sql("bigquery").upper() not in ("ISOWEEK", "WEEK(MONDAY)"):
+        if unit is None or unit.sql("bigquery").upper().strip("'") not in _FROM_MONDAY:
             continue
         if isinstance(node, exp.DateDiff):
             later, earlier = (_call("bq_monday", day) for day in (node.this, node.expression))
