@@ -2,6 +2,9 @@
 
 Belongs here: expressions, that is the JSON text of a column, its check, literals and type names. Does not
 belong here: statements (`plan`, `ledger`) and what Klaviyo expects.
+
+Both engines write the same value as the same bytes, because rows are compared by the hash of their JSON text:
+a shop that moves from one to the other sends nothing anew. Columns of type JSON are the exception.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from typing import Literal
 from c360_platform.warehouse import Engine
 
 Kind = Literal[
-    "text", "boolean", "integer", "decimal", "double", "date", "timestamp", "naive", "list", "json"
-]
+    "text", "boolean", "integer", "decimal", "double", "date", "timestamp", "naive", "json",
+    "list of text", "list of boolean", "list of integer", "list of decimal", "list of date",
+]  # fmt: skip
 
 _LIST = re.compile(r"ARRAY<(?P<bigquery>\w+)>|(?P<duckdb>[^\[\]]+)\[\]")
 _KINDS: tuple[tuple[str, Kind], ...] = (
@@ -30,8 +34,20 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"TIMESTAMP(_S|_MS|_NS)?|DATETIME", "naive"),
     (r"JSON", "json"),
 )
-_LIST_ELEMENTS = frozenset({"text", "boolean", "integer", "decimal", "date"})
+_LISTS: dict[Kind | None, Kind] = {
+    "text": "list of text",
+    "boolean": "list of boolean",
+    "integer": "list of integer",
+    "decimal": "list of decimal",
+    "date": "list of date",
+}
+_ELEMENTS = {of: element for element, of in _LISTS.items() if element is not None}
 _EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, holds exactly
+_LARGEST_DOUBLE = "1e308"  # with fifteen digits the very largest would be more than a double holds
+# White space of Unicode, which BigQuery's TRIM takes away and DuckDB's takes only in part.
+_BLANKS = "".join(map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)))) + (
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 class Dialect:
@@ -50,8 +66,7 @@ class Dialect:
         """What a column of the engine's type is to Klaviyo; None when it has no form there."""
         element = _LIST.fullmatch(type_name)
         if element is not None:
-            inner = self.kind(element["bigquery"] or element["duckdb"])
-            return "list" if inner in _LIST_ELEMENTS else None
+            return _LISTS.get(self.kind(element["bigquery"] or element["duckdb"]))
         return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, type_name)), None)
 
     def name(self, column: str) -> str:
@@ -62,6 +77,10 @@ class Dialect:
 
     def text(self, expression: str) -> str:
         return f"cast({expression} as {self.string})"
+
+    def trim(self, text: str) -> str:
+        """Without white space of any kind around it."""
+        return f"trim({text}, {self.literal(_BLANKS)})"
 
     def md5(self, text: str) -> str:
         """Thirty-two hex digits, the same in every version: hash functions made for joins are not."""
@@ -83,6 +102,14 @@ class Dialect:
     def json_string(self, text: str) -> str:
         return f"cast(to_json({text}) as varchar)"
 
+    def portable(self, json: str) -> str:
+        """JSON text without what engines escape differently: nine control characters whose escapes have
+        letters (they are dropped), line and paragraph separators (they are escaped).
+        """
+        escaped = f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
+        # An escaped backslash is a match of its own, so that what follows it is no escape.
+        return rf"regexp_replace({escaped}, '(\\\\)|\\u00(?:0[BEF]|1[A-F])', '\1', 'g')"
+
     def iso_time(self, expression: str, kind: Kind) -> str:
         """Seconds precision with offset +00:00; a time without zone is taken as UTC."""
         local = f"timezone('UTC', {expression})" if kind == "timestamp" else expression
@@ -101,22 +128,45 @@ class Dialect:
         """Whole seconds since 1970 of a timestamp with time zone."""
         return f"cast(floor(epoch({moment})) as bigint)"
 
+    def plain(self, expression: str, kind: Kind) -> str:
+        """A column that is no list as text; numbers have no needless zeros, floats fifteen digits."""
+        if kind in ("timestamp", "naive"):
+            return self.iso_time(expression, kind)
+        if kind == "decimal":
+            return self.decimal(expression)
+        return self.float(expression) if kind == "double" else self.text(expression)
+
+    def decimal(self, expression: str) -> str:
+        text = self.text(expression)
+        return f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
+
+    def float(self, expression: str) -> str:
+        """More than fifteen digits would be noise of adding up in another order; plus 0 makes -0 a 0."""
+        return f"printf('%.15g', cast({expression} as double) + 0)"
+
     def json(self, expression: str, kind: Kind) -> str:
-        """A column as JSON text, null when the column is null. Only for values without a `problem`."""
+        """A column as JSON text, null when `is_missing`. Only for values without a `problem`."""
         if kind == "text":
             return self.json_string(self.text(expression))
-        if kind in ("timestamp", "naive"):
-            return f"""'"' || {self.iso_time(expression, kind)} || '"'"""
-        if kind == "date":
-            return f"""'"' || {self.text(expression)} || '"'"""
-        if kind == "list":
-            return self.json_string(expression)
-        return self.text(expression)
+        if kind in ("date", "timestamp", "naive"):
+            return f"""'"' || {self.plain(expression, kind)} || '"'"""
+        if kind in _ELEMENTS:
+            return self.json_list(expression, f"coalesce({self.json('element', _ELEMENTS[kind])}, 'null')")
+        return self.plain(expression, kind)
+
+    def json_list(self, expression: str, element: str) -> str:
+        """Of a list whose elements, named `element`, are the given JSON text; null when it has none."""
+        elements = f"array_to_string(list_transform({expression}, lambda element: {element}), ',')"
+        return f"case when len({expression}) > 0 then '[' || {elements} || ']' end"
+
+    def is_missing(self, expression: str, kind: Kind) -> str:
+        """A condition: there is no value. A list without elements is none, BigQuery keeps no null lists."""
+        return f"coalesce(len({expression}), 0) = 0" if kind in _ELEMENTS else f"{expression} is null"
 
     def problem(self, expression: str, kind: Kind) -> str | None:
         """A condition that holds when a value has no exact JSON form; `PROBLEM_TEXT` has the words for it."""
         if kind == "double":
-            return f"not {self.is_finite(expression)}"
+            return f"not ({self.is_finite(expression)} and abs({expression}) < {_LARGEST_DOUBLE})"
         if kind == "integer":
             return f"{expression} not between -{_EXACT_INTEGER} and {_EXACT_INTEGER}"
         if kind in ("date", "timestamp", "naive"):  # infinity is outside too
@@ -159,7 +209,11 @@ class BigQueryDialect(Dialect):
         return f"`{column}`"
 
     def literal(self, text: str) -> str:
-        return json.dumps(text)  # BigQuery's escapes in double quotes are a superset of JSON's
+        # BigQuery's escapes in double quotes are JSON's and more, but for surrogate pairs.
+        return json.dumps(text, ensure_ascii=False)
+
+    def trim(self, text: str) -> str:
+        return f"trim({text})"
 
     def md5(self, text: str) -> str:
         return f"to_hex(md5({text}))"
@@ -178,9 +232,28 @@ class BigQueryDialect(Dialect):
     def json_string(self, text: str) -> str:
         return f"if({text} is null, null, to_json_string({text}))"
 
+    def portable(self, json: str) -> str:
+        return rf"regexp_replace({json}, r'(\\\\)|\\u00(?:0[bef]|1[a-f])', r'\1')"
+
     def iso_time(self, expression: str, kind: Kind) -> str:
         function = "format_timestamp" if kind == "timestamp" else "format_datetime"
-        return f"{function}('%Y-%m-%dT%H:%M:%S+00:00', {expression})"
+        return f"{function}('%E4Y-%m-%dT%H:%M:%S+00:00', {expression})"
+
+    def decimal(self, expression: str) -> str:
+        return self.text(expression)
+
+    def float(self, expression: str) -> str:
+        return f"format('%.15g', {expression} + 0)"
+
+    def json_list(self, expression: str, element: str) -> str:
+        elements = f"select {element} from unnest({expression}) as element with offset as o order by o"
+        text = f"'[' || array_to_string(array({elements}), ',') || ']'"
+        return f"case when array_length({expression}) > 0 then {text} end"
+
+    def is_missing(self, expression: str, kind: Kind) -> str:
+        if kind in _ELEMENTS:
+            return f"coalesce(array_length({expression}), 0) = 0"
+        return super().is_missing(expression, kind)
 
     def as_timestamp(self, expression: str, kind: Kind) -> str:
         return expression if kind == "timestamp" else f"timestamp({expression}, 'UTC')"

@@ -99,7 +99,7 @@ class _Builder:
             problems=[
                 *self._key_problems(event_id, "event id"),
                 *self._address_problems(recipient, unique=False),
-                (f"{metric} is null or trim({metric}) = ''", "the metric name is empty"),
+                (f"{metric} is null or {dialect.trim(metric)} = ''", "the metric name is empty"),
                 (
                     f"length({metric}) > {LONGEST_METRIC_NAME}",
                     "the metric name is longer than 127 characters",
@@ -138,13 +138,14 @@ class _Builder:
             parts.append(self._wrapped('"properties":{', self.dialect.joined(self._property_members()), "}"))
             # Bulk import leaves a property alone that is null or absent; only `unset` takes it away.
             unset = [
-                f"case when {self.alias[column]} is null then {self._json_literal(name)} end"
+                f"case when {self.dialect.is_missing(self.alias[column], self.kinds[column])} "
+                f"then {self._json_literal(name)} end"
                 for column, name in self._sorted_properties()
             ]
             head = self.dialect.literal(',"meta":{"patch_properties":{"unset":[')
             meta = f"coalesce({head} || nullif({self.dialect.joined(unset)}, '') || ']}}}}', '')"
         head = self.dialect.literal('{"type":"profile","attributes":{')
-        return f"{head} || {self.dialect.joined(parts)} || '}}' || {meta} || '}}'"
+        return self.dialect.portable(f"{head} || {self.dialect.joined(parts)} || '}}' || {meta} || '}}'")
 
     def _event_payload(self, event_id: str, metric: str, when: str, kind: Kind) -> str:
         """The attributes of an event; `payloads` adds the backfill mark, which depends on the hour."""
@@ -162,7 +163,7 @@ class _Builder:
         if spec.value_currency:
             currency = dialect.json_string(dialect.text(self.alias[spec.value_currency]))
             parts.append(self._member("value_currency", currency))
-        return f"'{{' || {dialect.joined(parts)} || '}}'"
+        return dialect.portable(f"'{{' || {dialect.joined(parts)} || '}}'")
 
     def _property_members(self) -> list[str]:
         return [
@@ -176,7 +177,7 @@ class _Builder:
 
     def _field_text(self, column: str, name: str) -> str:
         """A field as text; empty means null, and so does a phone number that Klaviyo would drop silently."""
-        text = f"nullif(trim({self.dialect.text(self.alias[column])}), '')"
+        text = f"nullif({self.dialect.trim(self.dialect.plain(self.alias[column], self.kinds[column]))}, '')"
         if name == "phone_number":
             return f"case when {self.dialect.matches(text, PHONE)} then {text} end"
         return text
@@ -196,7 +197,7 @@ class _Builder:
         )
 
     def _address(self) -> str:
-        return f"lower(trim({self.alias[self.spec.key]}))"
+        return f"lower({self.dialect.trim(self.alias[self.spec.key])})"
 
     def _key_problems(self, key: str, what: str) -> list[tuple[str, str]]:
         return [

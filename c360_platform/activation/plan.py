@@ -265,7 +265,7 @@ from laned"""
 
     def _removals(self, open_keys: str) -> str:
         d = self.dialect
-        key = f"lower(trim({d.name(self.spec.key)}))"
+        key = f"lower({d.trim(d.name(self.spec.key))})"
         null = f"cast(null as {d.string})"
         return f"""
     union all
