@@ -54,6 +54,7 @@ VALUES: list[tuple[str, Any]] = [
         "interval 36 hour), 'Europe/Berlin')",
         date(2026, 7, 2),
     ),
+    ("select format_date('%E4Y%m%d', date '2026-06-30')", "20260630"),
     # arrays
     ("select array_length(array_agg(distinct x ignore nulls)) from unnest([1, 1, null]) as x", 1),
 ]

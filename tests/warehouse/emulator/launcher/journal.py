@@ -13,8 +13,8 @@ from typing import Any
 _KINDS = ("query", "load", "copy", "extract")
 
 
-def write(configuration: dict[str, Any]) -> None:
-    """Add the job of a `configuration` block of the REST API."""
+def write(configuration: dict[str, Any], columns: dict[str, str] | None = None) -> None:
+    """Add the job of a `configuration` block of the REST API; `columns` are the table's after a load."""
     if "EMULATOR_JOBS" not in os.environ:
         return
     kind = next(kind for kind in _KINDS if kind in configuration)
@@ -26,6 +26,7 @@ def write(configuration: dict[str, Any]) -> None:
         "parameters": [parameter["parameterType"] for parameter in job.get("queryParameters") or []],
         "default_dataset": (job.get("defaultDataset") or {}).get("datasetId"),
         "table": f"{table['datasetId']}.{table['tableId']}" if kind == "load" else None,
+        "columns": columns,
         "labels": configuration.get("labels") or {},
         "dry_run": bool(configuration.get("dryRun")),
         "maximum_bytes_billed": job.get("maximumBytesBilled"),

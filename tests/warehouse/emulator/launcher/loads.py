@@ -138,7 +138,6 @@ def _truncate_replaces_the_schema() -> None:
     execute = executor.execute_load_job
 
     async def execute_load_job(project_id, job_id, config, context):
-        journal.write(config)
         job = executor._parse_load_job_config(project_id, config)
         schema = (job.raw_config.get("schema") or {}).get("fields") or job.raw_config.get("autodetect")
         replaces = job.write_disposition == "WRITE_TRUNCATE" and job.create_disposition == "CREATE_IF_NEEDED"
@@ -146,7 +145,23 @@ def _truncate_replaces_the_schema() -> None:
         if replaces and known is not None and (schema or job.source_format == "PARQUET"):
             context.engine.execute(f"DROP TABLE IF EXISTS {job.target_ref}")
             context.catalog.delete_table(job.project_id, job.dataset_id, job.table_id, not_found_ok=True)
-        return await execute(project_id, job_id, config, context)
+        done = await execute(project_id, job_id, config, context)
+        loaded = context.catalog.get_table(job.project_id, job.dataset_id, job.table_id)
+        journal.write(config, _columns(loaded.schema_.fields) if loaded else None)
+        return done
 
     for module in (executor, routes, upload):
         module.execute_load_job = execute_load_job
+
+
+def _columns(fields) -> dict[str, str]:
+    """Column to type, as GoogleSQL writes it."""
+    return {field.name: _type(field) for field in fields}
+
+
+def _type(field) -> str:
+    kind = field.type
+    if kind in ("RECORD", "STRUCT"):
+        kind = "STRUCT<" + ", ".join(f"`{inner.name}` {_type(inner)}" for inner in field.fields) + ">"
+    kind = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}.get(kind, kind)
+    return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind

@@ -53,6 +53,8 @@ def _prepare_before_translation() -> None:
 
 
 def _prepared(sql: str) -> str:
+    # Years of four digits, which %Y has from 1000 on; DuckDB knows no %E.
+    sql = sql.replace("%E4Y", "%Y")
     if not _WORTH_PARSING.search(sql):
         return sql
     try:

@@ -1,0 +1,153 @@
+"""The whole loop, twice, on DuckDB and on BigQuery over the wire: same shop, same marts, same Klaviyo.
+
+Both homes are run by Dagster as `c360 run` does it, with dbt's tests: ingest, build, check, push. The second run
+finds nothing new.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from c360_platform.definitions import build
+from c360_platform.settings import load_settings
+from tests.warehouse.emulator.process import PROJECT, Emulator
+from tests.warehouse.marts_home import AS_OF
+from tests.warehouse.wire.conftest import staging_settings
+from tests.warehouse.wire.homes import Home, differences, open_homes, run_both
+from tests.warehouse.wire.statements import refused
+
+CUSTOMERS = int(os.environ.get("WIRE_CUSTOMERS", "5000"))
+LAYERS = ("identity", "intermediate", "marts")
+COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending")
+# Written by the wall clock of the run.
+CLOCK_COLUMNS = {"synced_at", "built_at"}
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Both homes after two loops; everything by engine: local first, staging second."""
+
+    homes: tuple[Home, Home]
+    first: list[dict[str, Any]]
+    second: list[dict[str, Any]]
+    marts_before: dict[str, list[dict[str, Any]]]
+    klaviyo_before: list[dict[str, set[Any]]]
+    state_before: list[list[dict[str, Any]]]
+    first_writes: list[dict[str, int]]
+    second_writes: list[dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def loops(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loops]:
+    directory = tmp_path_factory.mktemp("homes")
+    local = replace(load_settings({}, home=directory / "local"), as_of=AS_OF)
+    staging = staging_settings(emulator, directory / "staging", prefix="wire_")
+    _make_worlds(local, staging, emulator)
+    with open_homes(local, staging, emulator.environment) as homes:
+        first = run_both(homes, "loop")
+        first_writes = [home.writes() for home in homes]
+        before = {table: homes[1].rows("marts", table) for table in homes[1].tables("marts")}
+        klaviyo = [home.klaviyo() for home in homes]
+        state = [_state(home) for home in homes]
+        second = run_both(homes, "loop")
+        second_writes = [home.writes() for home in homes]
+        yield Loops(homes, first, second, before, klaviyo, state, first_writes, second_writes)
+
+
+def _make_worlds(local: Any, staging: Any, emulator: Emulator) -> None:
+    for settings, variables in ((local, {}), (staging, emulator.environment)):
+        home = Home(settings, None, variables)  # type: ignore[arg-type]
+        made = home.start(
+            "-c", "from c360_platform.cli import main; main()",
+            "world", "--customers", str(CUSTOMERS), "--seed", "7",
+        )  # fmt: skip
+        output, _ = made.communicate(timeout=300)
+        assert made.returncode == 0, output
+
+
+def _state(home: Home) -> list[dict[str, Any]]:
+    columns = ("sync", "key", "payload_hash", "filled", "is_ours")
+    return home.rows("c360_sync", "state", columns)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_table_holds_the_same_rows(loops: Loops, layer: str) -> None:
+    local, staging = loops.homes
+    tables = local.tables(layer)
+    assert tables == staging.tables(layer) != []
+
+    differing = {}
+    for table in tables:
+        ours, theirs = (
+            [{k: v for k, v in row.items() if k not in CLOCK_COLUMNS} for row in home.rows(layer, table)]
+            for home in (local, staging)
+        )
+        if found := differences(ours, theirs):
+            differing[table] = found
+    assert differing == {}
+    assert sum(loops.second[0]["rows"][f"{layer}/{table}"] for table in tables) > CUSTOMERS
+
+
+def test_the_plans_and_the_ledgers_are_identical(loops: Loops) -> None:
+    plans = [
+        {
+            made["key"]: {counter: made["metadata"][counter] for counter in COUNTERS}
+            for made in outcome["materializations"]
+            if "planned" in made["metadata"]
+        }
+        for outcome in loops.first
+    ]
+
+    assert plans[0] == plans[1]
+    assert sum(plan["confirmed"] for plan in plans[0].values()) > CUSTOMERS
+    assert differences(*loops.state_before) == []
+    assert len(loops.state_before[0]) > CUSTOMERS
+
+
+def test_klaviyo_holds_the_same(loops: Loops) -> None:
+    local, staging = loops.klaviyo_before
+
+    for what in ("profiles", "members", "events"):
+        assert len(local[what]) > 0
+        assert len(local[what] ^ staging[what]) == 0, what
+    assert loops.first_writes[0] == loops.first_writes[1] != {}
+
+
+def test_a_second_run_writes_nothing_and_changes_nothing(loops: Loops) -> None:
+    assert loops.second_writes == [{}, {}]
+    assert [home.klaviyo() for home in loops.homes] == loops.klaviyo_before
+    staging = loops.homes[1]
+    changed = {
+        table: found
+        for table, before in loops.marts_before.items()
+        if (found := differences(before, staging.rows("marts", table)))
+    }
+    assert changed == {}
+
+
+def test_assets_and_row_counts_are_the_same_in_both_environments(loops: Loops) -> None:
+    local, staging = (
+        {key.to_user_string() for key in build(home.settings).resolve_asset_graph().get_all_asset_keys()}
+        for home in loops.homes
+    )
+    assert local == staging
+    assert loops.second[0]["rows"] == loops.second[1]["rows"]
+    assert loops.second[1]["rows"].keys() >= {"marts/dim_customers", "zendesk/tickets", "klaviyo/profiles"}
+
+
+def test_googles_analyser_accepts_every_statement_that_was_sent(loops: Loops, emulator: Emulator) -> None:
+    jobs = emulator.jobs()
+
+    assert refused(jobs, PROJECT) == {}
+    assert {"dbt", "dlt"} <= {word for job in jobs for word in ("dbt", "dlt") if word in (job["sql"] or "")}
+
+
+def test_every_job_says_whose_it_is_and_what_it_may_cost(loops: Loops, emulator: Emulator) -> None:
+    for job in emulator.jobs():
+        assert job["labels"], job
+        assert job["kind"] != "query" or job["maximum_bytes_billed"], job
