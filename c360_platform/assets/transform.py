@@ -64,8 +64,8 @@ class ModelTranslator(DagsterDbtTranslator):
 
 def group_of(node: Mapping[str, Any]) -> str:
     """The layer; but the conformed half of staging and every area of the marts stand for themselves."""
-    if node["resource_type"] == "seed":
-        return "seeds"
+    if node["resource_type"] in ("seed", "snapshot"):
+        return f"{node['resource_type']}s"
     layer, *areas = node["fqn"][1:-1] or ["models"]
     if layer == "marts" and areas:
         return str(areas[0])
@@ -73,12 +73,12 @@ def group_of(node: Mapping[str, Any]) -> str:
 
 
 def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
-    """The asset key of a model or seed: its configured schema, which is its layer, and its name."""
+    """The asset key of a model, seed or snapshot: its configured schema, which is its layer, and its name."""
     return dg.AssetKey([part for part in (node["config"].get("schema"), node["name"]) if part])
 
 
 def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
-    """Every model and seed of the project. A subset of them is one `dbt build` too, with a selection."""
+    """Every model, seed and snapshot of the project. A subset is one `dbt build` too, with a selection."""
     manifest = with_singular_tests_attached(manifest)
     # One fixed directory: dbt keeps its partial parse there, and nothing piles up from run to run.
     target = settings.dbt_home / "target"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.warehouse.dbt_home import DbtHome
+from tests.warehouse.dbt_process import DbtProcess
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,11 @@ def new_home(dbt_directory: Path) -> Callable[[], DbtHome]:
         return home
 
     return make
+
+
+@pytest.fixture(scope="session")
+def dbt_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProcess]:
+    """dbt with the project parsed, for many short builds; a test begins with a warehouse of its own."""
+    directory = tmp_path_factory.mktemp("dbt_process")
+    with DbtProcess(directory / "warehouse.duckdb", directory) as process:
+        yield process

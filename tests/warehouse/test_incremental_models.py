@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -132,16 +131,10 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProcess]:
-    directory = tmp_path_factory.mktemp("incremental")
-    with DbtProcess(directory / "warehouse.duckdb", directory) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def first_build(dbt: DbtProcess) -> Path:
+def first_build(dbt_process: DbtProcess) -> Path:
     """Three weeks of history, built as of the first day."""
-    shop = Shop(dbt)
+    dbt_process.warehouse.unlink(missing_ok=True)
+    shop = Shop(dbt_process)
     for statement in RAW:
         shop.sql(statement)
     shop.sql("insert into klaviyo.metrics values ('opened', 'Opened Email', '2025-01-01 00:00:00Z')")
@@ -149,13 +142,14 @@ def first_build(dbt: DbtProcess) -> Path:
         shop.a_day(FIRST - timedelta(days=days))
     shop.a_day(FIRST)
     shop.build(FIRST)
-    return Path(shutil.copyfile(dbt.warehouse, dbt.warehouse.with_suffix(".first")))
+    built = dbt_process.warehouse
+    return Path(shutil.copyfile(built, built.with_suffix(".first")))
 
 
 @pytest.fixture
-def shop(dbt: DbtProcess, first_build: Path) -> Shop:
-    shutil.copyfile(first_build, dbt.warehouse)
-    return Shop(dbt)
+def shop(dbt_process: DbtProcess, first_build: Path) -> Shop:
+    shutil.copyfile(first_build, dbt_process.warehouse)
+    return Shop(dbt_process)
 
 
 def test_a_shops_history_of_changes_ends_where_a_full_refresh_ends(shop: Shop) -> None:

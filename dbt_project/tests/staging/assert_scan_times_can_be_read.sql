@@ -1,4 +1,5 @@
 -- Rows of the carriers' last days whose time no one can read: they tell nothing of their parcel.
+-- depends_on: {{ ref('stg_shipments') }}
 {{ config(severity='warn') }}
 
 {%- set since = x_ts_add(as_of_end(), -24 * 7) %}

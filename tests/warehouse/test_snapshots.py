@@ -1,0 +1,109 @@
+"""Snapshots keep what customers were on every day that was built, by the day and not by the clock."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+
+from tests.warehouse.dbt_process import DbtProcess
+
+JUNE_1, JUNE_2, JUNE_3 = date(2026, 6, 1), date(2026, 6, 2), date(2026, 6, 3)
+CUSTOMERS = """
+    create schema marts;
+    create table marts.dim_customers (
+        customer_id varchar, lifecycle_stage varchar, customer_value_tier varchar, vip_tier varchar,
+        email_consent varchar, accepts_marketing bool, is_email_suppressed bool, can_receive_email bool,
+        is_syncable bool, is_vip bool, is_winback_candidate bool, winback_stage varchar,
+        is_high_value_at_risk bool, is_repeat_purchase_candidate bool, is_cross_channel bool,
+        is_upsell_candidate bool
+    );
+"""
+
+
+class Customers:
+    """A warehouse with dim_customers alone, which a test writes, and the snapshot of it."""
+
+    def __init__(self, dbt: DbtProcess) -> None:
+        self.dbt = dbt
+        dbt.warehouse.unlink(missing_ok=True)
+        self.sql(CUSTOMERS)
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.dbt.warehouse)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(statement).fetchall()
+
+    def build(self, as_of: date, **stages: str) -> None:
+        """Let the customers be those named, in their stage of life, and take the snapshot for a day."""
+        self.sql("truncate marts.dim_customers")
+        for customer, stage in stages.items():
+            columns = "(customer_id, lifecycle_stage)"
+            self.sql(f"insert into marts.dim_customers {columns} values ('{customer}', '{stage}')")
+        self.dbt.build("--select", "customers_snapshot", variables={"as_of": as_of.isoformat()})
+
+    def versions(self) -> list[tuple[Any, ...]]:
+        return self.sql(
+            "select customer_id, lifecycle_stage, dbt_valid_from, dbt_valid_to "
+            "from snapshots.customers_snapshot order by all"
+        )
+
+    def on(self, day: date) -> dict[str, str]:
+        """What the snapshot says that customers were at the end of a day."""
+        return dict(
+            self.sql(
+                "select customer_id, lifecycle_stage from snapshots.customers_snapshot "
+                f"where dbt_valid_from <= timestamptz '{end_of(day)}' "
+                f"and (dbt_valid_to is null or dbt_valid_to > timestamptz '{end_of(day)}')"
+            )
+        )
+
+
+def end_of(day: date) -> datetime:
+    """The day's last microsecond in Berlin in summer."""
+    return datetime.fromisoformat(f"{day}T21:59:59.999999+00:00")
+
+
+def test_every_day_keeps_its_customers_and_the_same_input_twice_adds_nothing(dbt_process: DbtProcess) -> None:
+    customers = Customers(dbt_process)
+    customers.build(JUNE_1, a="active", b="new", c="new")
+    first = customers.versions()
+    customers.build(JUNE_1, a="active", b="new", c="new")
+    assert customers.versions() == first
+    assert {valid_from for _, _, valid_from, _ in first} == {end_of(JUNE_1)}
+
+    customers.build(JUNE_2, a="at_risk", c="new")
+    customers.build(JUNE_3, a="at_risk", b="active", c="new")
+
+    assert customers.on(JUNE_1) == {"a": "active", "b": "new", "c": "new"}
+    assert customers.on(JUNE_2) == {"a": "at_risk", "c": "new"}
+    assert customers.on(JUNE_3) == {"a": "at_risk", "b": "active", "c": "new"}
+    assert len(customers.versions()) == 5
+
+
+def test_the_last_build_of_a_day_counts(dbt_process: DbtProcess) -> None:
+    customers = Customers(dbt_process)
+    customers.build(JUNE_1, a="new", b="new")
+    for stage in ("active", "new", "at_risk"):
+        customers.build(JUNE_2, a=stage, b="new")
+    customers.build(JUNE_2, a="at_risk")
+    customers.build(JUNE_2, a="at_risk", b="new")
+
+    assert customers.on(JUNE_1) == {"a": "new", "b": "new"}
+    assert customers.on(JUNE_2) == {"a": "at_risk", "b": "new"}
+    [(ids, rows)] = customers.sql(
+        "select count(distinct dbt_scd_id), count(*) from snapshots.customers_snapshot"
+    )
+    assert ids == rows
+
+
+def test_building_a_past_day_again_rewrites_no_history(dbt_process: DbtProcess) -> None:
+    customers = Customers(dbt_process)
+    customers.build(JUNE_1, a="new")
+    customers.build(JUNE_3, a="active", b="new")
+    before = customers.versions()
+
+    customers.build(JUNE_2, a="churned")
+
+    assert customers.versions() == before
