@@ -151,6 +151,7 @@ def show_plan(settings: Settings) -> None:
     from c360_platform.activation.plan import plan_sync
 
     warehouse = _warehouse(settings)
+    warehouse.check()
     shown = Table(title="What the syncs would send", title_justify="left")
     shown.add_column("sync")
     for column in ("rows", "unchanged", "rejected", "would send"):

@@ -9,6 +9,7 @@ Reasons and their meaning: https://cloud.google.com/bigquery/docs/error-messages
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -211,11 +212,11 @@ def _without_answer(error: BaseException) -> WarehouseError:
     """Errors of signing in and of the network; their texts hold addresses and tokens and are dropped."""
     name = type(error).__name__
     if name == "DefaultCredentialsError":
-        file = re.search(r"[Ff]ile (\S+) was not found|file (\S+) (?:is|does) not", str(error))
-        if file is not None:
+        file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+        if file:
             return WarehouseError(
-                f"GOOGLE_APPLICATION_CREDENTIALS names {file[1] or file[2]}, which is no credentials file: "
-                f"{SIGN_IN} ({CREDENTIALS})"
+                f"GOOGLE_APPLICATION_CREDENTIALS names {file}, which is missing or no credentials file: "
+                f"give another one, or take the variable away and sign in with gcloud ({CREDENTIALS})"
             )
         return WarehouseError(f"no Google credentials: {SIGN_IN} ({CREDENTIALS})")
     if name == "RefreshError" and not is_transient(error):
