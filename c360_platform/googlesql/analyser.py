@@ -64,7 +64,7 @@ class Analyser:
     """
 
     def __init__(self, memory: Memory | None = None) -> None:
-        self._memory = memory
+        self.memory = memory
         self._tables: dict[Path, dict[str, str]] = {}
         # As statements wrote paths, lower case: ("p.d.t",), ("p", "d", "t").
         self._spellings: set[Path] = set()
@@ -95,14 +95,14 @@ class Analyser:
 
     def analyse(self, sql: str, parameters: Sequence[str] = ()) -> Analysis:
         """Judge one statement; `parameters` are the BigQuery types of its `?` in order."""
-        if self._memory is None:
+        if self.memory is None:
             return self._judge(sql, parameters)
-        kept = self._memory.recall(sql, parameters, self._known)
+        kept = self.memory.recall(sql, parameters, self._known)
         if kept is not None:
             return _from_json(kept)
         analysis = self._judge(sql, parameters)
         tables = [".".join(path) for path in sorted(self.tables_of(sql))]
-        self._memory.keep(sql, parameters, tables, self._known, asdict(analysis))
+        self.memory.keep(sql, parameters, tables, self._known, asdict(analysis))
         return analysis
 
     def _known(self, dotted: str) -> dict[str, str] | None:
@@ -143,13 +143,14 @@ class Analyser:
         """The id of a registered catalog that holds what the statement names.
 
         Making the built-in functions known takes the analyser 20 ms, so a catalog serves many statements: it
-        grows by the spellings that come and is made anew only when one is missing or its table changed.
+        holds every table by its path, and by the other spellings that have come, and is made anew when one is
+        missing or its table changed.
         """
         wanted = {spelling for spelling in _spellings_in(sql) if _key(spelling) in self._tables}
         now = engine()
         if self._registered is None or self._registered[0] is not now or not wanted <= self._spellings:
             self._forget_catalog()
-            self._spellings |= wanted
+            self._spellings |= wanted | self._tables.keys()
             self._registered = (now, self._register(now))
         return self._registered[1]
 

@@ -26,6 +26,8 @@ from c360_platform.googlesql.promises import (
 )
 from c360_platform.googlesql.types import UnknownType
 
+_SET_OPERATION = re.compile(r"\b(union|intersect|except)\b", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
 TABLES = frozenset({"table", "incremental"})
 # How dbt-bigquery types a seed's column that has no type: it tries these on every value, in this order.
 _GUESSES = (
@@ -81,12 +83,35 @@ class _Walk:
         self.blocked: set[str] = set()  # nodes whose columns are not known
 
     def findings(self) -> Findings:
-        # Tests last: then no table changes any more, and the analyser keeps its catalog.
-        for node in sorted(self.project.nodes.values(), key=lambda node: node.kind == "test"):
+        tests = [node for node in self.project.nodes.values() if node.kind == "test"]
+        for node in _by_depth(self.project.nodes):
             self._visit(node)
+        whole, self.analyser = self.analyser, self._for_tests(tests)
+        for test in tests:
+            self._visit(test, whole)
         return self.found
 
-    def _visit(self, node: Node) -> None:
+    def _for_tests(self, tests: Sequence[Node]) -> Analyser:
+        """An analyser that knows of each table only the columns that some test names.
+
+        The analyser's time grows with the columns of the tables, and a test looks at one or two of many.
+        """
+        narrow = Analyser(self.analyser.memory)
+        texts: dict[str, list[str]] = {}
+        for test in tests:
+            for parent in test.parents:
+                texts.setdefault(parent, []).append(test.sql or "")
+        for parent, sqls in texts.items():
+            node = self.project.nodes.get(parent)
+            columns = self.analyser.columns(node.path) if node else None
+            if node and columns:
+                narrow.add_table(node.path, _named_columns(columns, sqls))
+        return narrow
+
+    def _visit(self, node: Node, whole: Analyser | None = None) -> None:
+        """Judge a node and make it known. A test that fails is judged again with the `whole` tables, because
+        the analyser's reason may name a column that is like the wrong one.
+        """
         if node.kind == "source":
             self._learn(node, source_columns(node))
         elif node.kind == "seed":
@@ -97,14 +122,18 @@ class _Walk:
         elif node.sql is None:
             self._problem(node, f"dbt does not compile it: {node.error or 'it has no SQL'}")
             self._learn(node, None)
+        elif whole is not None:
+            if self.analyser.analyse(node.sql).error is None:
+                self.found.statements += 1
+            else:
+                self._analyse(node, node.sql, by=whole)
         else:
             self._judge(node, node.sql)
 
     def _judge(self, node: Node, sql: str) -> None:
         analysis = self._analyse(node, sql)
-        if analysis.columns is None or node.kind == "test":
-            if node.kind != "test":
-                self._learn(node, None)
+        if analysis.columns is None:
+            self._learn(node, None)
             return
         columns = analysis.columns
         before = len(self.found.problems)
@@ -137,9 +166,9 @@ class _Walk:
         if (node.config.get("incremental_strategy") or "merge") == "merge":
             self._analyse(node, merge(node.path, columns, node.config), "merge")
 
-    def _analyse(self, node: Node, sql: str, form: str = "") -> Analysis:
+    def _analyse(self, node: Node, sql: str, form: str = "", by: Analyser | None = None) -> Analysis:
         self.found.statements += 1
-        analysis = self.analyser.analyse(sql)
+        analysis = (by or self.analyser).analyse(sql)
         if analysis.error is not None:
             self.found.problems.append(self._placed(node, sql, analysis.error, form))
         return analysis
@@ -184,6 +213,23 @@ class _Walk:
             return (self.project.directory / file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
+
+
+def _by_depth(nodes: Mapping[str, Node]) -> list[Node]:
+    """All but tests, those without parents first: what is of one depth needs the same tables."""
+    depths: dict[str, int] = {}
+    for node in nodes.values():
+        depths[node.unique_id] = 1 + max((depths.get(parent, 0) for parent in node.parents), default=0)
+    others = [node for node in nodes.values() if node.kind != "test"]
+    return sorted(others, key=lambda node: depths[node.unique_id])
+
+
+def _named_columns(columns: Mapping[str, str], sqls: Sequence[str]) -> dict[str, str]:
+    """The columns that a text names. A `*` may stand for fewer, unless rows of two queries must be alike."""
+    if any("*" in sql and _SET_OPERATION.search(sql) for sql in sqls):
+        return dict(columns)
+    words = {word.lower() for sql in sqls for word in _WORD.findall(sql)}
+    return {name: of for name, of in columns.items() if name.lower() in words}
 
 
 def source_columns(node: Node) -> dict[str, str]:
