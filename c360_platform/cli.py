@@ -157,6 +157,22 @@ def check_sql(home: Home = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="bytes")
+def bytes_scanned(
+    home: Home = None,
+    customers: Annotated[int, typer.Option("--customers", min=1, help="Size of the shop.")] = 1_000_000,
+    months: Annotated[int, typer.Option("--months", min=4, max=240, help="Length of its history.")] = 24,
+    price: Annotated[
+        float, typer.Option("--price", min=0, help="USD per TiB scanned; see your region's price.")
+    ] = 6.25,
+) -> None:
+    """Estimate what BigQuery would scan per run and month, from compiled SQL and a measured home; offline."""
+    from c360_platform import terminal
+    from c360_platform.costs.command import show_bytes
+
+    show_bytes(_settings(home), customers=customers, months=months, per_tib=price, say=terminal.say)
+
+
 def main() -> None:
     """Entry point: known errors become one line on stderr and exit code 1."""
     try:
@@ -181,6 +197,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         "c360_platform.dbt_manifest": ("ManifestError",),
         "c360_platform.googlesql.engine": ("EngineUnavailable",),
         "c360_platform.bench.processes": ("BenchError",),
+        "c360_platform.costs": ("CostsError",),
     }
     loaded = [
         getattr(sys.modules.get(module), name, None) for module, group in names.items() for name in group
