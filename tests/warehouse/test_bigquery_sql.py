@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlglot
@@ -32,7 +34,7 @@ DUCKDB_ONLY = re.compile(
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("bigquery")
     (directory / "profiles.yml").write_text(PROFILE, encoding="utf-8")
     home = DbtHome(directory / "none.duckdb", directory / "target", profiles=directory)
@@ -42,7 +44,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         variables={"offline_compile": True},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    models = directory / "target" / "compiled" / "c360" / "models"
+    return directory / "target"
+
+
+@pytest.fixture(scope="module")
+def compiled(target: Path) -> dict[str, str]:
+    models = target / "compiled" / "c360" / "models"
     return {path.stem: path.read_text(encoding="utf-8") for path in models.rglob("*.sql")}
 
 
@@ -71,3 +78,23 @@ def test_window_functions_that_take_no_frame_have_none(compiled: dict[str, str])
                 continue
             frame = named.get(window.alias, window).args.get("spec")
             assert frame is None, f"{name}: {window.sql(dialect='bigquery')}"
+
+
+def test_every_table_that_grows_is_laid_out_and_every_partition_is_a_month(target: Path) -> None:
+    nodes: dict[str, Any] = json.loads((target / "manifest.json").read_text())["nodes"]
+    tables = {
+        node["name"]: node["config"]
+        for node in nodes.values()
+        if node["config"]["materialized"] in ("table", "incremental", "snapshot")
+    }
+    unsorted = {name for name, config in tables.items() if not config.get("cluster_by")}
+    partitions = [config["partition_by"] for config in tables.values() if config.get("partition_by")]
+
+    assert unsorted == {
+        "stg_products",
+        "stg_reporting_currency",
+        "int_product__traits",
+    }  # as many as articles
+    assert {partition["granularity"] for partition in partitions} == {"month"}
+    incremental = {name for name, config in tables.items() if config["materialized"] == "incremental"}
+    assert incremental <= {name for name, config in tables.items() if config.get("partition_by")}

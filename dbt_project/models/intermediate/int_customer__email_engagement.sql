@@ -1,3 +1,5 @@
+{{ warehouse_layout(cluster_by=['customer_id']) }}
+
 {%- set email_totals = {
     'emails_received': 'received', 'emails_opened': 'opened', 'emails_clicked': 'clicked',
     'emails_bounced': 'bounced', 'email_unsubscribes': 'unsubscribed',

@@ -1,3 +1,5 @@
+{{ warehouse_layout(cluster_by=['customer_id']) }}
+
 with
 
 orders as (

@@ -1,3 +1,5 @@
+{{ warehouse_layout(cluster_by=['customer_id']) }}
+
 {%- set never = x_ts('1970-01-01 00:00:00+00:00') %}
 
 with

@@ -1,3 +1,5 @@
+{{ warehouse_layout(cluster_by=['order_key']) }}
+
 with
 
 order_lines as (

@@ -1,3 +1,5 @@
+{{ warehouse_layout(partition_by='last_scan_at', cluster_by=['order_key']) }}
+
 with
 
 scans as (

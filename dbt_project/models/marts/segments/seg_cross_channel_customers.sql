@@ -1,3 +1,5 @@
+{{ warehouse_layout(cluster_by=['email']) }}
+
 with
 
 customers as (

@@ -1,5 +1,5 @@
 -- A channel that records no payments has one per order, and one back when money was refunded.
-{{ warehouse_layout(cluster_by=['order_key']) }}
+{{ warehouse_layout(partition_by='paid_at', cluster_by=['order_key']) }}
 
 with
 
