@@ -44,10 +44,10 @@ _LISTS: dict[Kind | None, Kind] = {
 _ELEMENTS = {of: element for element, of in _LISTS.items() if element is not None}
 _EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, holds exactly
 _LARGEST_DOUBLE = "1e308"  # with fifteen digits the very largest would be more than a double holds
-# White space of Unicode, which BigQuery's TRIM takes away and DuckDB's takes only in part.
-_BLANKS = "".join(map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B)))) + (
-    "\u2028\u2029\u202f\u205f\u3000"
-)
+# White space of Unicode (RE2), which BigQuery's TRIM takes away and DuckDB's takes only in part.
+_BLANKS = r"[\s\p{Z}\x0b\x{85}]+"
+# Control characters whose JSON escapes have letters, which one engine writes large and the other small.
+_DROPPED = r"[\x0b\x0e\x0f\x1a-\x1f]"
 
 
 class Dialect:
@@ -80,7 +80,7 @@ class Dialect:
 
     def trim(self, text: str) -> str:
         """Without white space of any kind around it."""
-        return f"trim({text}, {self.literal(_BLANKS)})"
+        return f"regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g')"  # trim(…, characters) is slow
 
     def md5(self, text: str) -> str:
         """Thirty-two hex digits, the same in every version: hash functions made for joins are not."""
@@ -100,15 +100,12 @@ class Dialect:
         return f"concat_ws({self.literal(separator)}, {', '.join(parts)})"
 
     def json_string(self, text: str) -> str:
-        return f"cast(to_json({text}) as varchar)"
+        """Text as a JSON string, without nine control characters that the engines escape differently."""
+        return f"cast(to_json(regexp_replace({text}, '{_DROPPED}', '', 'g')) as varchar)"
 
     def portable(self, json: str) -> str:
-        """JSON text without what engines escape differently: nine control characters whose escapes have
-        letters (they are dropped), line and paragraph separators (they are escaped).
-        """
-        escaped = f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
-        # An escaped backslash is a match of its own, so that what follows it is no escape.
-        return rf"regexp_replace({escaped}, '(\\\\)|\\u00(?:0[BEF]|1[A-F])', '\1', 'g')"
+        """JSON text with line and paragraph separators escaped, as BigQuery does."""
+        return f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
 
     def iso_time(self, expression: str, kind: Kind) -> str:
         """Seconds precision with offset +00:00; a time without zone is taken as UTC."""
@@ -137,12 +134,11 @@ class Dialect:
         return self.float(expression) if kind == "double" else self.text(expression)
 
     def decimal(self, expression: str) -> str:
-        text = self.text(expression)
-        return f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
+        return f"regexp_replace({self.text(expression)}, '[.]0*$|([.][0-9]*[1-9])0*$', '\\1')"
 
     def float(self, expression: str) -> str:
         """More than fifteen digits would be noise of adding up in another order; plus 0 makes -0 a 0."""
-        return f"printf('%.15g', cast({expression} as double) + 0)"
+        return f"format('{{:.15g}}', cast({expression} as double) + 0)"
 
     def json(self, expression: str, kind: Kind) -> str:
         """A column as JSON text, null when `is_missing`. Only for values without a `problem`."""
@@ -230,10 +226,11 @@ class BigQueryDialect(Dialect):
         return f"array_to_string([{', '.join(parts)}], {self.literal(separator)})"
 
     def json_string(self, text: str) -> str:
-        return f"if({text} is null, null, to_json_string({text}))"
+        kept = f"regexp_replace({text}, r'{_DROPPED}', '')"
+        return f"if({text} is null, null, to_json_string({kept}))"
 
     def portable(self, json: str) -> str:
-        return rf"regexp_replace({json}, r'(\\\\)|\\u00(?:0[bef]|1[a-f])', r'\1')"
+        return json
 
     def iso_time(self, expression: str, kind: Kind) -> str:
         function = "format_timestamp" if kind == "timestamp" else "format_datetime"

@@ -169,8 +169,8 @@ def _agrees(found: Row, expected: Row) -> bool:
 
 
 def _same(found: Any, expected: Any) -> bool:
-    if expected is None:
-        return found is None
+    if expected is None or expected == []:
+        return found is None  # a list without elements is no value
     if isinstance(expected, bool):
         return found is expected
     if isinstance(expected, int | float | Decimal):

@@ -4,9 +4,9 @@
     first two). -#}
 {% macro x_trim(text) %}{{ return(adapter.dispatch('x_trim')(text)) }}{% endmacro %}
 {% macro default__x_trim(text) -%}
-    {%- set blanks = ' \t\n\x0b\x0c\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
-        ~ '\u2028\u2029\u202f\u205f\u3000' -%}
-    trim({{ text }}, '{{ blanks }}')
+    {#- trim(text, characters) takes twenty times as long -#}
+    {%- set blanks = '[\\s\\p{Z}\\x0b\\x{85}]+' -%}
+    regexp_replace({{ text }}, '^{{ blanks }}|{{ blanks }}$', '', 'g')
 {%- endmacro %}
 {% macro bigquery__x_trim(text) %}trim({{ text }}){% endmacro %}
 
