@@ -1,7 +1,8 @@
 """Loads Zendesk in a process of its own and kills it, as `kill -9` would, at the named instant.
 
 `python -m tests.pipelines.killed_load INSTANT WAREHOUSE DLT_HOME BASE_URL`, with one page per package, so
-that some packages are committed before. Instants: `extract` while the second page is read, `merge` as soon
+that some packages are committed before. WAREHOUSE is a DuckDB file or `bigquery:PROJECT`.
+Instants: `extract` while the second page is read, `merge` as soon
 as the tickets of the second package are merged, `commit` before the second package is recorded as loaded.
 """
 
@@ -16,12 +17,15 @@ from typing import Any
 from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.load.load import Load
 
+from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.pipeline import load_until_caught_up, make_pipeline
 from dlt_pipelines.transport import Transport
 from dlt_pipelines.zendesk import settings, zendesk_source
 
 
 def main(instant: str, warehouse: str, dlt_home: str, base_url: str) -> None:
+    kind, _, project = warehouse.partition(":")
+    destination = BigQuery(project) if kind == "bigquery" else warehouse
     settings.EXPORT_PAGE = settings.SMALLEST_EXPORT_PAGE = 10  # type: ignore[misc]
     packages = 0  # that are committed or about to be
 
@@ -44,7 +48,7 @@ def main(instant: str, warehouse: str, dlt_home: str, base_url: str) -> None:
         lambda: zendesk_source(
             base_url=base_url, email="admin@shop.example", api_token="demo", pages_per_package=1
         ),
-        lambda: make_pipeline("zendesk", warehouse, dlt_home),
+        lambda: make_pipeline("zendesk", destination, dlt_home),
     )
 
 

@@ -1,7 +1,7 @@
 """The whole loop, twice, on DuckDB and on BigQuery over the wire: same shop, same marts, same Klaviyo.
 
-Both homes are run by Dagster as `c360 run` does it, with dbt's tests: ingest, build, check, push. The second run
-finds nothing new.
+Both homes are run by Dagster as `c360 run` does it, with dbt's tests: ingest, build, check, push. The second
+run finds nothing new.
 """
 
 from __future__ import annotations
