@@ -7,6 +7,7 @@ every process (half a minute) and copies memory byte by byte in Python.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -116,6 +117,7 @@ def engine() -> Engine:
         if _engine is None:
             require_engine()
             _engine = Engine()
+            atexit.register(_forget, _engine)  # later, what wasmtime needs to take it down is gone
         return _engine
 
 
