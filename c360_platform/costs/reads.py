@@ -31,6 +31,7 @@ from c360_platform.googlesql.tree import field, node
 
 Path = tuple[str, ...]
 _INNER, _LEFT, _RIGHT = 0, 1, 2  # ResolvedJoinScan's join types
+_MATCHED, _NOT_BY_SOURCE = 0, 1  # ResolvedMergeWhen's match types
 _CAPITAL = re.compile(r"(?=[A-Z])")
 
 
@@ -155,11 +156,14 @@ class _Walk:
         """MERGE: its target is limited as far as every clause that changes rows of it is."""
         joined = self.conditions.domains(tree.merge_expr)
         needed = self.references(*(child for child in children(tree) if not _is_scan(child)))
-        clauses = [
-            self.conditions.domains(clause.match_expr) if clause.match_type == 1 else joined
-            for clause in tree.when_clause_list
-            if clause.match_type != 2  # inserts change no row that is there
-        ]
+        clauses: list[Domains] = []
+        for clause in tree.when_clause_list:
+            if clause.match_type == _NOT_BY_SOURCE:
+                clauses.append(
+                    self.conditions.domains(clause.match_expr) if clause.HasField("match_expr") else {}
+                )
+            elif clause.match_type == _MATCHED:  # what is inserted changes no row that is there
+                clauses.append(joined)
         self.scan(tree.from_scan, needed, {})
         self.table(tree.table_scan, needed, either(clauses) if clauses else joined)
         if clauses:

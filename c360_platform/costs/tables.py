@@ -131,10 +131,10 @@ class Table:
 
 def _history(size: Size) -> Span:
     """First and last moment of the history."""
-    months = size.as_of.year * 12 + size.as_of.month - 1 - size.months
-    year, month = divmod(months, 12)
-    first = date(year, month + 1, min(size.as_of.day, monthrange(year, month + 1)[1]))
-    return _moment(first), _moment(size.as_of + timedelta(days=1))
+    end = size.as_of + timedelta(days=1)
+    year, month = divmod(end.year * 12 + end.month - 1 - size.months, 12)
+    begin = date(year, month + 1, min(end.day, monthrange(year, month + 1)[1]))
+    return _moment(begin), _moment(end)
 
 
 def _moment(day: date) -> float:
