@@ -167,10 +167,9 @@ def bytes_scanned(
     ] = 6.25,
 ) -> None:
     """Estimate what BigQuery would scan per run and month, from compiled SQL and a measured home; offline."""
-    from c360_platform import terminal
     from c360_platform.costs.command import show_bytes
 
-    show_bytes(_settings(home), customers=customers, months=months, per_tib=price, say=terminal.say)
+    show_bytes(_settings(home), customers=customers, months=months, per_tib=price, say=print)
 
 
 def main() -> None:
