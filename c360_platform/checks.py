@@ -8,6 +8,7 @@ belong here: tests of models (dbt has them), the verdict of a push (assets/activ
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -48,8 +49,9 @@ def look_at(tables: Sequence[RawTable], warehouse: Warehouse) -> list[Sight]:
     """Count the rows of every table and find its newest, under any name that the contract allows."""
     sights: list[Sight] = []
     selects: list[str] = []
+    find = Finder(warehouse)
     for number, table in enumerate(tables):
-        found = _find(table, warehouse)
+        found = find(table)
         if found is None:
             sights.append(Sight(table))
             continue
@@ -112,7 +114,7 @@ def raw_checks(tables: Sequence[RawTable]) -> dg.AssetChecksDefinition:
         # All tables of a source: whether a missing one matters depends on the others.
         looked_for = [table for table in expected.values() if table.source in sources]
         with one_line_failures("raw tables"):
-            opened = warehouse.open()
+            opened = warehouse.open(asset="raw_tables", run=context.run.run_id)
             with opened.session():
                 sights = look_at(looked_for, opened)
         for sight in sights:
@@ -159,13 +161,21 @@ def _connected(sights: Sequence[Sight], source: str) -> bool:
     return any(sight.rows is not None for sight in sights if sight.table.source == source)
 
 
-def _find(table: RawTable, warehouse: Warehouse) -> tuple[str, Mapping[str, str]] | None:
-    for schema in table.schemas:
-        for identifier in table.identifiers:
-            columns = warehouse.columns(schema, identifier)
-            if columns:
-                return warehouse.relation(schema, identifier), columns
-    return None
+class Finder:
+    """Finds raw tables under any of their names; asks once per schema what is in it, not once per name."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self._listed = cache(warehouse.tables)
+
+    def __call__(self, table: RawTable) -> tuple[str, Mapping[str, str]] | None:
+        """The table's relation and columns."""
+        for schema in table.schemas:
+            for identifier in table.identifiers:
+                if identifier in self._listed(schema):
+                    relation = self.warehouse.relation(schema, identifier)
+                    return relation, self.warehouse.columns(schema, identifier)
+        return None
 
 
 def _dated_by(table: RawTable) -> list[str]:

@@ -31,7 +31,7 @@ class ManifestError(RuntimeError):
 
 def manifest_path(settings: Settings) -> Path:
     """Where the manifest lives; one per engine, and on BigQuery per project and prefix: names differ."""
-    names = [settings.engine]
+    names: list[str] = [settings.engine]
     if settings.engine == "bigquery":
         names += [settings.bigquery_project or "", settings.bigquery_dataset_prefix]
     directory = "-".join(filter(None, names)).replace(":", "_")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from c360_platform.settings import Settings
+
 
 @contextmanager
 def one_line_failures(subject: str) -> Iterator[None]:
@@ -28,6 +30,18 @@ def one_line_failures(subject: str) -> Iterator[None]:
         raise dg.Failure(
             description=f"{subject}: {' '.join(str(known).split())}", allow_retries=is_transient(known)
         ) from None
+
+
+def retry_policy(settings: Settings) -> dg.RetryPolicy | None:
+    """In production, what was down is tried again; on a laptop somebody waits for the message.
+
+    A `Failure` that says that trying again cannot help (`one_line_failures`) is final all the same.
+    """
+    if settings.uses_sandbox:
+        return None
+    return dg.RetryPolicy(
+        max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+    )
 
 
 def known_cause(error: Exception) -> Exception | None:

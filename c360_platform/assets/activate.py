@@ -15,7 +15,7 @@ from pydantic import Field
 
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.assets.transform import model_key
-from c360_platform.failures import one_line_failures
+from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import KlaviyoAccess, WarehouseAccess
 from c360_platform.settings import Settings
 
@@ -60,14 +60,14 @@ def activate_assets(
                 *(profiles if spec.object == "list" else ()),
             ],
             description=_describe(spec, manifest["nodes"][spec.unique_id]["description"]),
-            retry_policy=_retry_policy(settings),
+            retries=retry_policy(settings),
         )
         for spec in specs
     ]
 
 
 def _push(
-    spec: SyncSpec, *, deps: Sequence[dg.AssetKey], description: str, retry_policy: dg.RetryPolicy | None
+    spec: SyncSpec, *, deps: Sequence[dg.AssetKey], description: str, retries: dg.RetryPolicy | None
 ) -> dg.AssetsDefinition:
     key = sync_key(spec.name)
 
@@ -91,7 +91,7 @@ def _push(
         & dg.AutomationCondition.all_deps_blocking_checks_passed(),
         pool="klaviyo",
         op_tags={"dagster/priority": PRIORITIES[spec.object]},
-        retry_policy=retry_policy,
+        retry_policy=retries,
     )
     def push(
         context: dg.AssetExecutionContext,
@@ -132,15 +132,6 @@ def _verdict(report: "SyncReport") -> dg.AssetCheckResult:
             "rejected": report.rejected,
             "reasons": f"select * from c360_sync.rejections where sync = '{report.sync}'",
         },
-    )
-
-
-def _retry_policy(settings: Settings) -> dg.RetryPolicy | None:
-    """In production, a Klaviyo that is down is tried again; on a laptop somebody waits for the message."""
-    if settings.uses_sandbox:
-        return None
-    return dg.RetryPolicy(
-        max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
     )
 
 

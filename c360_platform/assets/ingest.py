@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from c360_platform.assets.raw import LOADED_BY_US, OWNERS, RawTable, raw_group, raw_key, table_metadata
-from c360_platform.failures import one_line_failures
+from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import WarehouseAccess
 from c360_platform.settings import Settings
 
@@ -100,6 +100,7 @@ def _load(
             for table in tables
         ],
         pool="warehouse",
+        retry_policy=retry_policy(settings),
     )
     def load(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseAccess]

@@ -25,7 +25,7 @@ from dagster_dbt.errors import DagsterDbtError
 
 from c360_platform.assets.raw import raw_key
 from c360_platform.dbt_manifest import dbt_arguments, manifest_path
-from c360_platform.failures import one_line_failures
+from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import Dbt, WarehouseAccess
 from c360_platform.settings import Settings
 from c360_platform.warehouse import Warehouse
@@ -83,7 +83,13 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
     # One fixed directory: dbt keeps its partial parse there, and nothing piles up from run to run.
     target = settings.dbt_home / "target"
 
-    @dbt_assets(manifest=manifest, name=DBT_OP, dagster_dbt_translator=ModelTranslator(), pool="warehouse")
+    @dbt_assets(
+        manifest=manifest,
+        name=DBT_OP,
+        dagster_dbt_translator=ModelTranslator(),
+        pool="warehouse",
+        retry_policy=retry_policy(settings),
+    )
     def dbt_build(
         context: dg.AssetExecutionContext, dbt: Dbt, warehouse: dg.ResourceParam[WarehouseAccess]
     ) -> Iterator[Any]:

@@ -89,6 +89,11 @@ class Analyser:
         found = self._tables.get(_key(path))
         return dict(found) if found is not None else None
 
+    def names_in(self, schema: Sequence[str]) -> list[str]:
+        """Names of the tables whose path is `schema` and a name, in order."""
+        parent = _key(schema)
+        return sorted(path[-1] for path in self._tables if path[:-1] == parent)
+
     def tables_of(self, sql: str) -> set[Path]:
         """Lower-case paths that a statement names; empty when it cannot even be parsed."""
         return {_key(spelling) for spelling in _spellings_in(sql)}
