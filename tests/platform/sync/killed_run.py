@@ -1,7 +1,7 @@
 """A run that is killed with SIGKILL at a chosen moment: `python -m tests.platform.sync.killed_run …`.
 
-Arguments: warehouse file, sandbox URL, name of the spec in `shop`, method of the ledger, before|after, its
-how-manieth call. Batches are small, so that there are several.
+Arguments: warehouse file (or `bigquery:PROJECT`), sandbox URL, name of the spec in `shop`, method of the
+ledger, before|after, its how-manieth call. Batches are small, so that there are several.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from c360_platform.activation import payloads
 from c360_platform.activation.engine import run_sync
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.transport import Klaviyo
-from c360_platform.warehouse.duckdb import DuckDBWarehouse
+from c360_platform.warehouse import Warehouse, open_warehouse
 from tests.platform.sync import shop
 
 ROWS_IN_A_BATCH = 10
@@ -42,11 +42,18 @@ def main(arguments: list[str]) -> None:
     setattr(Ledger, method, killed)
     run_sync(
         getattr(shop, spec),
-        DuckDBWarehouse(Path(path)),
+        _warehouse(path),
         Klaviyo(shop.KEY, url),
         run_id="killed",
         now=shop.NOW,
     )
+
+
+def _warehouse(address: str) -> Warehouse:
+    engine, _, project = address.partition(":")
+    if engine == "bigquery":
+        return open_warehouse(engine="bigquery", bigquery_project=project, bigquery_location="EU")
+    return open_warehouse(warehouse_path=Path(address))
 
 
 if __name__ == "__main__":

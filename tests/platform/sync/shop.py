@@ -116,6 +116,11 @@ class Shop:
 
     # The warehouse ------------------------------------------------------------------------------------------
 
+    @property
+    def address(self) -> str:
+        """How `killed_run` finds the warehouse."""
+        return str(self.warehouse.path)
+
     def profiles(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._table("klaviyo_profiles", PROFILE_TYPES, rows)
 

@@ -20,7 +20,7 @@ PEOPLE = [person(number) for number in range(1, 26)]
 
 def kill(shop: Shop, spec: str, method: str, moment: str, call: int) -> None:
     """Run a sync in a process of its own that dies there."""
-    arguments = [str(shop.warehouse.path), shop.sandbox.url, spec, method, moment, str(call)]
+    arguments = [shop.address, shop.sandbox.url, spec, method, moment, str(call)]
     finished = subprocess.run(
         [sys.executable, "-m", "tests.platform.sync.killed_run", *arguments],
         capture_output=True,

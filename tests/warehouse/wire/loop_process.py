@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from c360_platform.loop import run_job
@@ -17,7 +16,15 @@ from c360_platform.settings import load_settings
 
 def main(job: str, outcome_path: str) -> None:
     outcome = run_job(load_settings(), job)
-    Path(outcome_path).write_text(json.dumps(asdict(outcome), default=str))
+    told = {
+        "success": outcome.success,
+        "failures": outcome.failures,
+        "warnings": outcome.warnings,
+        "step_seconds": outcome.step_seconds,
+        "rows": outcome.rows,
+        "pushes": {sync: dict(counters) for sync, counters in outcome.pushes.items()},
+    }
+    Path(outcome_path).write_text(json.dumps(told, default=str))
 
 
 if __name__ == "__main__":

@@ -95,11 +95,7 @@ def test_every_table_holds_the_same_rows(loops: Loops, layer: str) -> None:
 
 def test_the_plans_and_the_ledgers_are_identical(loops: Loops) -> None:
     plans = [
-        {
-            made["key"]: {counter: made["metadata"][counter] for counter in COUNTERS}
-            for made in outcome["materializations"]
-            if "planned" in made["metadata"]
-        }
+        {sync: {counter: push[counter] for counter in COUNTERS} for sync, push in outcome["pushes"].items()}
         for outcome in loops.first
     ]
 
