@@ -36,8 +36,11 @@ def source_line(source: str, compiled: str, line: int) -> int | None:
     return None
 
 
-def property_line(properties: str, node: str, column: str = "", test: str = "") -> int | None:
-    """The line of a test, else of its column, else of its model, seed or source in a properties file."""
+def property_line(properties: str, node: str, column: str = "", *tests: str) -> int | None:
+    """The line of a test, else of its column, else of its model, seed or source in a properties file.
+
+    `tests` are names that the test may go by, the most telling first: its own, that of the generic test.
+    """
     import yaml
 
     try:
@@ -49,9 +52,10 @@ def property_line(properties: str, node: str, column: str = "", test: str = "") 
         return None
     columns = _items(_value(place, "columns"))
     place = next((entry for entry in columns if _name(entry).lower() == column.lower()), place)
-    for tests in (_value(place, "data_tests"), _value(place, "tests")):
-        for entry in _items(tests):
-            if test and _test_name(entry) == test:
+    entries = [*_items(_value(place, "data_tests")), *_items(_value(place, "tests"))]
+    for test in tests:
+        for entry in entries:
+            if test in _test_names(entry):
                 return int(entry.start_mark.line) + 1
     return int(place.start_mark.line) + 1
 
@@ -91,11 +95,11 @@ def _name(mapping: Any) -> str:
     return str(found.value) if found is not None else ""
 
 
-def _test_name(entry: Any) -> str:
-    """`unique`, `{relationships: …}` or `{name: …, test_name: relationships}`."""
+def _test_names(entry: Any) -> set[str]:
+    """Of `unique`, `{relationships: {name: …}}` or `{name: …, test_name: relationships}`."""
     if entry.id == "scalar":
-        name = str(entry.value)
-    else:
-        named = _value(entry, "test_name")
-        name = str(named.value) if named is not None else str(entry.value[0][0].value)
-    return name.rpartition(".")[2]
+        return {str(entry.value).rpartition(".")[2]}
+    key, value = entry.value[0]
+    named = _value(entry, "test_name")
+    generic = str(named.value if named is not None else key.value)
+    return {generic.rpartition(".")[2], _name(entry), _name(value)} - {""}

@@ -203,7 +203,7 @@ class _Walk:
         if node.file.endswith((".yml", ".yaml")):
             tested = self.project.nodes.get(node.tested_node)
             name = tested.name if tested else node.name
-            line = property_line(text, name, node.tested_column, node.test)
+            line = property_line(text, name, node.tested_column, node.name, node.test)
             return Problem(node.file, line or 0, f"test {node.name}: {error.message}", form, shown)
         line = source_line(text, sql, error.line) if form in ("", "incremental") else None
         return Problem(node.file, line or 0, error.message, form, shown)

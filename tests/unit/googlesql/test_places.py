@@ -40,6 +40,9 @@ models:
     data_tests:
       - expression_is_true:
           expression: total > 0
+      - expression_is_true:
+          name: orders_are_small
+          expression: total < 99
 sources:
   - name: raw
     tables:
@@ -66,7 +69,8 @@ def test_a_line_that_is_not_there_has_no_source() -> None:
         ("orders", "status", "accepted_values", 9),
         ("orders", "", "expression_is_true", 12),
         ("orders", "gone", "not_null", 3),
-        ("payments", "", "", 17),
+        ("orders", "", "orders_are_small", 14),
+        ("payments", "", "", 20),
         ("gone", "", "", None),
     ],
 )
