@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +49,7 @@ class Home:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def tables(self, schema: str) -> list[str]:
@@ -115,14 +117,21 @@ def run_both(homes: Sequence[Home], job: str) -> list[dict[str, Any]]:
         home.start("-m", "tests.warehouse.wire.loop_process", job, str(path))
         for home, path in zip(homes, paths, strict=True)
     ]
-    outcomes = []
-    for home, process, path in zip(homes, started, paths, strict=True):
-        output, _ = process.communicate(timeout=_TIMEOUT_SECONDS)
-        assert process.returncode == 0, output
-        outcome = json.loads(path.read_text())
-        assert outcome["success"], (home.settings.environment, outcome["failures"])
-        outcomes.append(outcome)
-    return outcomes
+    try:
+        return [_outcome(*one) for one in zip(homes, started, paths, strict=True)]
+    finally:
+        for process in started:
+            if process.poll() is None:  # the other one failed
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _outcome(home: Home, process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
+    output, _ = process.communicate(timeout=_TIMEOUT_SECONDS)
+    assert process.returncode == 0, output
+    outcome: dict[str, Any] = json.loads(path.read_text())
+    assert outcome["success"], (home.settings.environment, outcome["failures"])
+    return outcome
 
 
 def differences(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[str]:

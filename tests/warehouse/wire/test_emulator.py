@@ -56,6 +56,17 @@ VALUES: list[tuple[str, Any]] = [
     ),
     ("select format_date('%E4Y%m%d', date '2026-06-30')", "20260630"),
     # arrays
+    ("select array_to_string([cast(null as string), null], '')", ""),
+    ("select array_to_string(['a', null, 'b'], '|')", "a|b"),
+    ("select array_to_string(cast(null as array<string>), '|')", None),
+    # text
+    ("select format('%.15g', 0.1 + 0.2)", "0.3"),
+    ("select format('%.15g', 100.0)", "100"),
+    (
+        "select format_timestamp('%E4Y-%m-%dT%H:%M:%S+00:00', timestamp '2026-06-30 21:59:59+00')",
+        "2026-06-30T21:59:59+00:00",
+    ),
+    ("select to_json_string('a\"b')", '"a\\"b"'),
     ("select array_length(array_agg(distinct x ignore nulls)) from unnest([1, 1, null]) as x", 1),
 ]
 

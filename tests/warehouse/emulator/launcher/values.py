@@ -30,6 +30,9 @@ _MACROS = (
             when typeof(x) like 'DECIMAL%,%'
             then regexp_replace(regexp_replace(cast(x as varchar), '(\\.\\d*?)0+$', '\\1'), '\\.$', '')
             else cast(x as varchar) end""",
+    # An array of nulls gives an empty text; DuckDB gives null.
+    """create or replace macro bq_array_to_string(parts, separator) as
+       case when parts is not null then coalesce(array_to_string(parts, separator), '') end""",
     # Monday of the week: a DATE stays one.
     "create or replace macro bq_monday(d) as cast(date_trunc('week', d) as date)",
     """create or replace macro bq_monday_at(ts, zone) as
@@ -44,7 +47,7 @@ def install() -> None:
         **generator.TYPE_PARAM_SETTINGS,
         exp.DType.DECIMAL: (_NUMERIC, (38, 38)),
     }
-    rules._REGISTRY[:0] = [IntegerCast, TextCast]
+    rules._REGISTRY[:0] = [IntegerCast, TextCast, JoinedArray]
     _define_macros()
 
 
@@ -86,3 +89,17 @@ class TextCast(TranslationRule):
 
     def rewrite(self, node: exp.Expression) -> exp.Expression:
         return exp.Anonymous(this="bq_string", expressions=[node.this.copy()])
+
+
+class JoinedArray(TranslationRule):
+    """ARRAY_TO_STRING leaves nulls out, even when nothing else is there."""
+
+    name = "ARRAY_TO_STRING"
+
+    def applies_to(self, node: exp.Expression) -> bool:
+        return isinstance(node, exp.ArrayToString) and node.args.get("null") is None
+
+    def rewrite(self, node: exp.Expression) -> exp.Expression:
+        return exp.Anonymous(
+            this="bq_array_to_string", expressions=[node.this.copy(), node.expression.copy()]
+        )
