@@ -49,12 +49,16 @@ def known_cause(error: Exception) -> Exception | None:
     from c360_platform.activation.errors import SyncError
     from c360_platform.settings import SettingsError
     from c360_platform.warehouse import WarehouseError
-    from c360_platform.warehouse.bigquery_errors import explained
+    from c360_platform.warehouse.bigquery_errors import explained_below
+    from dlt_pipelines.errors import WarehouseError as IngestionWarehouseError
     from dlt_pipelines.errors import find_ingestion_error
 
     if isinstance(error, (SyncError, SettingsError, WarehouseError)):
         return error
-    return find_ingestion_error(error) or explained(error)
+    found = find_ingestion_error(error)
+    if found is None or isinstance(found, IngestionWarehouseError):
+        return explained_below(error) or found
+    return found
 
 
 def is_transient(error: Exception) -> bool:

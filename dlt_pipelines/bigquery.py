@@ -8,6 +8,7 @@ Credentials are Google's application default ones; dlt finds them by itself.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -73,6 +74,8 @@ def _limit(sql_client: Any, limits: BigQuery) -> None:
     def open_connection() -> Any:
         from google.cloud.bigquery import LoadJobConfig, QueryJobConfig
 
+        # dlt asks for Google's storage API and goes without; the hint that it is not installed helps nobody
+        warnings.filterwarnings("ignore", message="Cannot create BigQuery Storage client")
         client = connect()
         common: dict[str, Any] = {"labels": dict(limits.labels)}
         if limits.timeout_seconds:

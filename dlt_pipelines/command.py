@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 
+from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.errors import IngestionError
 from dlt_pipelines.pipeline import LoadReport
 
@@ -27,12 +28,16 @@ def make_parser(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--warehouse", type=Path, metavar="FILE", help="DuckDB file")
+    place.add_argument(
+        "--bigquery", metavar="PROJECT", help="BigQuery project; credentials are Google's default ones"
+    )
     parser.add_argument(
-        "--warehouse",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help=f"DuckDB file; tables go to its schema {source}",
+        "--location", default="EU", help="where the project's datasets are (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dataset", default=source, help="schema or dataset for the tables (default: %(default)s)"
     )
     parser.add_argument("--base-url", metavar="URL", help="address of the API, e.g. a local sandbox's")
     parser.add_argument(
@@ -46,6 +51,14 @@ def make_parser(
         "--pipelines-dir", type=Path, metavar="DIR", help="dlt's working files (default: ~/.dlt/pipelines)"
     )
     return parser
+
+
+def destination(options: argparse.Namespace) -> Path | BigQuery:
+    """The place that the flags name."""
+    if options.bigquery:
+        return BigQuery(options.bigquery, options.location, labels={"component": "c360"})
+    path: Path = options.warehouse
+    return path.absolute()
 
 
 def run(source: str, load: Callable[[], LoadReport]) -> int:

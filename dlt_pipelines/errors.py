@@ -53,18 +53,23 @@ class ResourceSelectionError(IngestionError):
 
 
 class WarehouseError(IngestionError):
-    """The warehouse file cannot be used."""
+    """The warehouse cannot be used."""
 
 
 class WarehouseInUse(WarehouseError):
     """Another process has the warehouse file open."""
 
 
+class WarehouseUnavailable(WarehouseError):
+    """BigQuery did not answer, or was busy, for as long as it was asked."""
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Raise the `IngestionError` below dlt's own exceptions instead of them.
 
-    What DuckDB says about its file becomes a `WarehouseError`; anything else passes unchanged.
+    What DuckDB says about its file, and what Google says, becomes a `WarehouseError`; anything else passes
+    unchanged.
     """
     try:
         yield
@@ -87,6 +92,8 @@ def find_ingestion_error(error: BaseException) -> IngestionError | None:
             return cause
         if type(cause).__name__ == "IOException" and "duckdb" in type(cause).__module__:
             return _warehouse_error(str(cause))
+        if type(cause).__module__.startswith(("google.api_core.", "google.auth.")):
+            return _bigquery_error(cause)
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -103,3 +110,39 @@ def _warehouse_error(text: str) -> WarehouseError:
     if "No such file or directory" in text:
         return WarehouseError(f"{where} cannot be created: its directory does not exist")
     return WarehouseError(f"{where} cannot be used: {text.splitlines()[0]}")
+
+
+# https://cloud.google.com/bigquery/docs/error-messages
+_PASSING_REASONS = {
+    "rateLimitExceeded",
+    "backendError",
+    "internalError",
+    "jobBackendError",
+    "jobInternalError",
+}
+_PASSING_CODES = {429, 500, 502, 503, 504}
+_ADVICE = {
+    401: "sign in again with `gcloud auth application-default login`",
+    403: "grant the account roles/bigquery.jobUser on the project and dataEditor on the dataset",
+    404: "check project, dataset and location",
+}
+
+
+def _bigquery_error(error: BaseException) -> WarehouseError:
+    last = getattr(error, "cause", None)
+    if type(error).__name__ == "RetryError" and isinstance(last, Exception):
+        error = last
+    if type(error).__module__.startswith("google.auth.") and type(error).__name__ != "TransportError":
+        return WarehouseError(
+            "Google's credentials are missing or refused: run `gcloud auth application-default login` or set "
+            "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
+        )
+    code = getattr(error, "code", None)
+    entry = next(iter(getattr(error, "errors", None) or ()), {})
+    reason = entry.get("reason")
+    if code is None or reason in _PASSING_REASONS or (not reason and code in _PASSING_CODES):
+        return WarehouseUnavailable("BigQuery cannot be reached or is busy: load again later")
+    # between quotation marks there may be a value of a row
+    said = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", str(entry.get("message") or reason or code).split("\n", 1)[0])
+    advice = f": {_ADVICE[code]}" if code in _ADVICE else ""
+    return WarehouseError(f"BigQuery refused: {said.rstrip('.')}{advice}")

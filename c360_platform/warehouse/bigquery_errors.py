@@ -164,24 +164,32 @@ def dataset_not_found(error: BaseException) -> bool:
 def explained(
     error: BaseException, *, location_of: Callable[[str], str] | None = None
 ) -> WarehouseError | None:
-    """Google's exception in or below `error` as one of ours; None when there is none.
+    """An error that Google's client raised as one of ours; None when it is none of its errors.
 
     `location_of` tells where a dataset is, to tell one that is elsewhere from one that is missing.
     """
-    found = next((one for one in _chain(error) if _is_googles(one)), None)
-    if found is None:
-        return None
-    if isinstance(found, JobTimedOut):
-        return WarehouseError(explained_text(str(found)))
-    found = _last_attempt(found)
+    if isinstance(error, JobTimedOut):
+        return WarehouseError(explained_text(str(error)))
+    found = _last_attempt(error)
     if _qualified(found).startswith(("google.auth.", "requests.")) or isinstance(found, ConnectionError):
         return _without_answer(found)
+    if not _is_googles(found):
+        return None
     text = f"{_reason(found)}: {_words(found)}"
     elsewhere = _elsewhere(text, location_of)
     if elsewhere is not None:
         return WarehouseError(elsewhere)
     kind = WarehouseUnavailable if is_transient(found) else WarehouseError
     return kind(explained_text(_words(found), reason=_reason(found), transient=kind is WarehouseUnavailable))
+
+
+def explained_below(error: BaseException) -> WarehouseError | None:
+    """Google's exception in or below another library's error as one of ours; None without one.
+
+    A broken connection below an error may have been to anybody; it is none of Google's.
+    """
+    found = next((one for one in _chain(error) if _is_googles(one)), None)
+    return explained(found) if found is not None else None
 
 
 def explained_text(message: str, *, reason: str = "", transient: bool = False) -> str:
@@ -273,9 +281,7 @@ def _last_attempt(error: BaseException) -> BaseException:
 
 
 def _is_googles(error: BaseException) -> bool:
-    return isinstance(error, (JobTimedOut, ConnectionError)) or _qualified(error).startswith(
-        ("google.api_core.exceptions.", "google.auth.exceptions.", "requests.exceptions.")
-    )
+    return _qualified(error).startswith(("google.api_core.exceptions.", "google.auth.exceptions."))
 
 
 def _qualified(error: BaseException) -> str:

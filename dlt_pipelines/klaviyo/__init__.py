@@ -22,6 +22,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
+from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.klaviyo import settings
 from dlt_pipelines.klaviyo.client import KlaviyoClient, iso
 from dlt_pipelines.klaviyo.decoding import (
@@ -134,8 +135,9 @@ def klaviyo_source(
 
 
 def load(
-    warehouse: Path | str,
+    warehouse: Path | str | BigQuery,
     *,
+    dataset: str = NAME,
     base_url: str | None = None,
     api_key: str | None = None,
     pipelines_dir: Path | str | None = None,
@@ -143,7 +145,7 @@ def load(
     clock: Callable[[], datetime] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> LoadReport:
-    """Load everything that is new into the schema `klaviyo` of the DuckDB file `warehouse`.
+    """Load everything that is new into a schema of `warehouse`: a DuckDB file, or a place in BigQuery.
 
     What is not given comes from dlt's configuration (`sources.klaviyo.api_key`, …). Raises an
     `IngestionError` whose message is one line for a person.
@@ -156,7 +158,7 @@ def load(
         return source.with_resources(*resources) if resources else source
 
     return load_until_caught_up(
-        make_source, lambda: make_pipeline(NAME, warehouse, pipelines_dir), report=report
+        make_source, lambda: make_pipeline(NAME, warehouse, pipelines_dir, dataset=dataset), report=report
     )
 
 

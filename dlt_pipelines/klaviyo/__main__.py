@@ -1,11 +1,11 @@
-"""`python -m dlt_pipelines.klaviyo`: load Klaviyo into a DuckDB file."""
+"""`python -m dlt_pipelines.klaviyo`: load Klaviyo into a DuckDB file or BigQuery."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from dlt_pipelines.command import make_parser, progress, run
+from dlt_pipelines.command import destination, make_parser, progress, run
 from dlt_pipelines.klaviyo import NAME, RESOURCES, load
 
 _EPILOG = """\
@@ -14,6 +14,7 @@ the private key comes from the environment or .dlt/secrets.toml, as everywhere i
 
 examples:
   python -m dlt_pipelines.klaviyo --warehouse warehouse.duckdb
+  python -m dlt_pipelines.klaviyo --bigquery my-shop-123 --location EU
   SOURCES__KLAVIYO__API_KEY=pk_demo_local python -m dlt_pipelines.klaviyo --warehouse warehouse.duckdb \\
       --base-url http://127.0.0.1:8377
 """
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(
         NAME,
         lambda: load(
-            options.warehouse.absolute(),
+            destination(options),
+            dataset=options.dataset,
             base_url=options.base_url,
             pipelines_dir=options.pipelines_dir,
             resources=options.resources,

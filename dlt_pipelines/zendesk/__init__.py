@@ -27,6 +27,7 @@ import dlt
 import msgspec
 import pyarrow as pa
 
+from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.errors import ResourceSelectionError, SourceRejected
 from dlt_pipelines.pipeline import LoadReport, load_until_caught_up, make_pipeline
 from dlt_pipelines.zendesk import settings
@@ -156,8 +157,9 @@ def zendesk_source(
 
 
 def load(
-    warehouse: Path | str,
+    warehouse: Path | str | BigQuery,
     *,
+    dataset: str = NAME,
     base_url: str | None = None,
     email: str | None = None,
     api_token: str | None = None,
@@ -165,7 +167,7 @@ def load(
     resources: Sequence[str] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> LoadReport:
-    """Load everything that is new into the schema `zendesk` of the DuckDB file `warehouse`.
+    """Load everything that is new into a schema of `warehouse`: a DuckDB file, or a place in BigQuery.
 
     What is not given comes from dlt's configuration (`sources.zendesk.api_token`, …). Raises an
     `IngestionError` whose message is one line for a person.
@@ -178,7 +180,7 @@ def load(
         return source.with_resources(*resources) if resources else source
 
     return load_until_caught_up(
-        make_source, lambda: make_pipeline(NAME, warehouse, pipelines_dir), report=report
+        make_source, lambda: make_pipeline(NAME, warehouse, pipelines_dir, dataset=dataset), report=report
     )
 
 

@@ -1,11 +1,11 @@
-"""`python -m dlt_pipelines.zendesk`: load Zendesk into a DuckDB file."""
+"""`python -m dlt_pipelines.zendesk`: load Zendesk into a DuckDB file or BigQuery."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from dlt_pipelines.command import make_parser, progress, run
+from dlt_pipelines.command import destination, make_parser, progress, run
 from dlt_pipelines.zendesk import NAME, RESOURCES, load
 
 _EPILOG = """\
@@ -16,6 +16,7 @@ credentials come from the environment or .dlt/secrets.toml, as everywhere in dlt
 
 examples:
   python -m dlt_pipelines.zendesk --warehouse warehouse.duckdb
+  python -m dlt_pipelines.zendesk --bigquery my-shop-123 --location EU
   SOURCES__ZENDESK__API_TOKEN=demo python -m dlt_pipelines.zendesk --warehouse warehouse.duckdb \\
       --base-url http://127.0.0.1:8377 --email agent@sandbox.example
 """
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(
         NAME,
         lambda: load(
-            options.warehouse.absolute(),
+            destination(options),
+            dataset=options.dataset,
             base_url=options.base_url,
             email=options.email,
             pipelines_dir=options.pipelines_dir,
