@@ -42,7 +42,8 @@ _PACKAGES = ("dbt-core", "dbt-bigquery", "dbt-adapters")
 class Node:
     """A dbt node. `path` is project, dataset, name; `columns` are declared ones, with an empty type for none.
 
-    `sql` is the compiled query and `incremental_sql` that of a run over a table that is there already.
+    `sql` is the compiled query and `incremental_sql` that of a run over a table that is there already, whose
+    rows `merge_template` brings in.
     """
 
     unique_id: str
@@ -59,6 +60,7 @@ class Node:
     tested_column: str = ""
     sql: str | None = None
     incremental_sql: str | None = None
+    merge_template: str = ""  # see dbt_statements.merge
     error: str = ""  # dbt's reason why there is no SQL
 
 
@@ -191,6 +193,7 @@ def _nodes(
             tested_column=node.get("column_name") or "",
             sql=full.get(unique_id),
             incremental_sql=incremental.get(unique_id),
+            merge_template=forms.get("merge", {}).get(unique_id, ""),
             error=failed.get(unique_id, ""),
         )
 

@@ -1,10 +1,10 @@
 """The statements that dbt wraps around a model's query.
 
-Belongs here: CREATE TABLE and MERGE as dbt-bigquery builds them from a model's config. Does not belong here:
-the query itself, for which rows of the right types stand in.
+Belongs here: CREATE TABLE as dbt-bigquery builds it from a model's config, and the columns of a MERGE. Does
+not belong here: the query itself, for which a row of the right types stands in.
 
-dbt renders them only while it talks to the warehouse; the forms are those of its macros
-`bigquery__create_table_as` and `default__get_merge_sql`.
+dbt renders them only while it talks to the warehouse; the DDL has the form of its macro
+`bigquery__create_table_as`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from c360_platform.googlesql.offline_dbt import MERGE_COLUMN, MERGE_SOURCE
+
 Config = Mapping[str, Any]
-SOURCE, TARGET = "DBT_INTERNAL_SOURCE", "DBT_INTERNAL_DEST"
+SOURCE = "DBT_INTERNAL_SOURCE"
 
 
 def create_table(path: Sequence[str], columns: Mapping[str, str], config: Config) -> str:
@@ -22,22 +24,13 @@ def create_table(path: Sequence[str], columns: Mapping[str, str], config: Config
     return f"create or replace table {_quoted(path)}\n{' '.join(layout)}\nas (\n{_typed_row(columns)}\n)"
 
 
-def merge(path: Sequence[str], columns: Mapping[str, str], config: Config) -> str:
-    """The statement of a later run of an incremental model with the strategy `merge`."""
-    keys = _list(config.get("unique_key"))
-    conditions = [f"({SOURCE}.{key} = {TARGET}.{key})" for key in keys]
-    predicates = [str(text) for text in _list(config.get("incremental_predicates"))]
-    matched = " and ".join([*predicates, *conditions]) if keys else "FALSE"
+def merge(template: str, columns: Mapping[str, str]) -> str:
+    """The MERGE of a later run, from what the project's macros made of it for one column."""
+    column = f"`{MERGE_COLUMN}`"
+    update = ", ".join(f"`{name}` = {SOURCE}.`{name}`" for name in columns)
     names = ", ".join(f"`{name}`" for name in columns)
-    chosen = _list(config.get("merge_update_columns"))
-    spared = {str(name).lower() for name in _list(config.get("merge_exclude_columns"))}
-    updated = chosen or [name for name in columns if name.lower() not in spared]
-    update = ", ".join(f"`{name}` = {SOURCE}.`{name}`" for name in updated)
-    when_matched = f"when matched then update set {update}\n" if keys else ""
-    return (
-        f"merge into {_quoted(path)} as {TARGET}\nusing (\n{_typed_row(columns)}\n) as {SOURCE}\n"
-        f"on ({matched})\n{when_matched}when not matched then insert ({names}) values ({names})"
-    )
+    filled = template.replace(f"{column} = {SOURCE}.{column}", update).replace(column, names)
+    return filled.replace(MERGE_SOURCE, f"({_typed_row(columns)})")
 
 
 def cluster_columns(config: Config) -> list[str]:

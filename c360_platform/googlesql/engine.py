@@ -43,6 +43,7 @@ class Engine:
     def __init__(self) -> None:
         import wasmtime
 
+        _allow_deep_answers()
         config = wasmtime.Config()
         config.shared_memory = True
         compiler = wasmtime.Engine(config)
@@ -143,6 +144,16 @@ def engine_version() -> str:
 def cache_directory() -> Path:
     """This user's directory for what is slow to make and harmless to lose."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "c360"
+
+
+def _allow_deep_answers() -> None:
+    """Protobuf stops at 100 levels; the tree of a long concatenation is deeper."""
+    from google.protobuf.internal import api_implementation
+
+    if api_implementation.Type() == "upb":
+        from google._upb import _message
+
+        _message.SetAllowOversizeProtos(True)
 
 
 def _forget(stopped: Engine) -> None:

@@ -21,6 +21,9 @@ FORMS = {
     "incremental": ["--select", "config.materialized:incremental", "--exclude", "resource_type:test"],
 }
 
+# What stands in a MERGE for the query and for each of its columns.
+MERGE_SOURCE, MERGE_COLUMN = "(c360_source)", "c360_column"
+
 
 def compile_forms(project: Path, target: Path, variables: dict[str, Any]) -> None:
     """Parse the project and compile every form of it; results of failed nodes are dbt's messages."""
@@ -32,7 +35,7 @@ def compile_forms(project: Path, target: Path, variables: dict[str, Any]) -> Non
         return
     manifest: Any = parsed.result
     manifest.write(str(target / "manifest.json"))
-    forms: dict[str, Any] = {}
+    forms: dict[str, dict[str, str]] = {}
     errors: dict[str, str] = {}
     for form, selection in FORMS.items():
         if form == "incremental" and not _has_incremental(manifest):
@@ -56,7 +59,31 @@ def compile_forms(project: Path, target: Path, variables: dict[str, Any]) -> Non
             for result in results
             if result.status != "success"
         }
+        if form == "incremental":
+            forms["merge"] = {
+                result.node.unique_id: _merge(result.node, manifest)
+                for result in results
+                if result.status == "success" and result.node.resource_type == "model"
+            }
     _write(target, {"forms": forms, "errors": errors})
+
+
+def _merge(node: Any, manifest: Any) -> str:
+    """The statement of a later run as the project's macros build it, for a source and a column without name.
+
+    dbt renders it only while it talks to the warehouse, so the macro is called here in the model's context.
+    """
+    from dbt.adapters.factory import FACTORY
+    from dbt.context.providers import generate_runtime_model_context
+
+    if (node.config.get("incremental_strategy") or "merge") != "merge":
+        return ""
+    adapter: Any = FACTORY.adapters["bigquery"]
+    context = generate_runtime_model_context(node, adapter.config, manifest)
+    predicates = node.config.get("incremental_predicates") or node.config.get("predicates")
+    columns = [adapter.Column(MERGE_COLUMN, "STRING")]
+    render = context["get_merge_sql"]
+    return str(render(context["this"], MERGE_SOURCE, node.config.unique_key, columns, predicates))
 
 
 def _command(name: str, project: Path, target: Path, variables: dict[str, Any]) -> list[str]:

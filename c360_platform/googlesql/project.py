@@ -163,8 +163,8 @@ class _Walk:
         if later.columns is not None:
             for name, reason in differences(columns, later.columns):
                 self._problem(node, reason, "incremental", near=(name, "is_incremental"))
-        if (node.config.get("incremental_strategy") or "merge") == "merge":
-            self._analyse(node, merge(node.path, columns, node.config), "merge")
+        if node.merge_template:
+            self._analyse(node, merge(node.merge_template, columns), "merge")
 
     def _analyse(self, node: Node, sql: str, form: str = "", by: Analyser | None = None) -> Analysis:
         self.found.statements += 1

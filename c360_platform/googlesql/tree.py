@@ -26,13 +26,16 @@ def field(message: Any, name: str) -> Any:
 
 
 def nodes(message: Any) -> Iterator[Any]:
-    """The message and everything below it."""
-    yield message
-    for described, value in message.ListFields():
-        if described.message_type is None:
-            continue
-        for child in value if described.is_repeated else (value,):
-            yield from nodes(child)
+    """The message and everything below it, from left to right. Trees may be deeper than Python's stack."""
+    waiting = [message]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        below: list[Any] = []
+        for described, value in current.ListFields():
+            if described.message_type is not None:
+                below += value if described.is_repeated else (value,)
+        waiting += reversed(below)
 
 
 def location(message: Any) -> int:

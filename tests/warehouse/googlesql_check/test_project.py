@@ -116,7 +116,7 @@ def test_every_node_with_sql_is_judged(checked: Checked) -> None:
         if node.kind in ("model", "snapshot"):
             assert checked.analyser.columns(node.path), f"{node.name} is not known"
     later = [node for node in nodes if node.config.get("materialized") == "incremental"]
-    assert all(node.incremental_sql for node in later)
+    assert all(node.incremental_sql and "merge into" in node.merge_template for node in later)
     assert checked.models.statements > sum(1 for node in nodes if node.sql) + 2 * len(later)
 
 
