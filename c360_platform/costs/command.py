@@ -31,8 +31,8 @@ def show_bytes(settings: Settings, *, customers: int, months: int, per_tib: floa
     from c360_platform.automation import SCHEDULES
 
     as_of = date.fromisoformat(AS_OF)
-    project = compile_project(settings.dbt_project_dir, project="project")
     measured = _measured(settings, say)
+    project = compile_project(settings.dbt_project_dir, project="project")
     estimate = estimate_project(project, measured, as_of=as_of)
     size = Size(customers, months, as_of)
     scheduled = monthly(estimate.costs(size), project, load_specs(project.manifest), SCHEDULES)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path as FilePath
 
 import duckdb
 import pytest
 
+from c360_platform.costs import CostsError
 from c360_platform.costs.estimate import Estimate, Job
-from c360_platform.costs.measure import bytes_sql
+from c360_platform.costs.measure import bytes_sql, measure
 from c360_platform.costs.reads import Path, Read, ReadsOf, Resolved
 from c360_platform.costs.schedules import runs_per_day
 from c360_platform.costs.statements import Statement
@@ -183,6 +185,41 @@ def test_a_merge_takes_up_the_partitions_that_all_its_clauses_leave(analyser: An
         round(rewritten("when not matched by source and d.visited_at >= '2026-05-15' then delete"), 1) == 2.0
     )
     assert round(rewritten("when not matched by source then delete"), 1) == 12.0
+
+
+def test_a_shop_is_measured_by_customer_and_month(tmp_path: FilePath) -> None:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "create schema marts; create schema staging; "
+            "create table marts.dim_customers as select 'id' as customer_id from range(10); "
+            "create table staging.stg_orders as select 'abc' as order_key, "
+            "  timestamptz '2025-06-30 00:00:00+00' + interval 1 day * i as ordered_at "
+            "from range(366) as t(i); "
+            "create table staging.stg_order_lines as select i as line from range(732) as t(i); "
+            "create view staging.stg_shopify__orders as select * from staging.stg_orders"
+        )
+
+    found = measure(tmp_path / "warehouse.duckdb")
+
+    assert (found.customers, round(found.months)) == (10, 12)
+    people, orders, lines = (
+        found.tables[place]
+        for place in (("marts", "dim_customers"), ("staging", "stg_orders"), ("staging", "stg_order_lines"))
+    )
+    assert (people.rows, people.rows_per_month, people.widths) == (1.0, 0.0, {"customer_id": 4.0})
+    assert orders.widths == {"order_key": 5.0, "ordered_at": 8.0}
+    assert orders.rows_per_month == pytest.approx(36.6 / 12, rel=0.01)
+    assert lines.rows_per_month == pytest.approx(
+        73.2 / 12, rel=0.01
+    )  # without a time: over the shop's months
+    assert ("staging", "stg_shopify__orders") not in found.tables
+
+
+def test_a_warehouse_without_a_built_shop_is_one_clear_line(tmp_path: FilePath) -> None:
+    duckdb.connect(str(tmp_path / "empty.duckdb")).close()
+
+    with pytest.raises(CostsError, match=r"holds no built shop .*: run `c360 demo` first"):
+        measure(tmp_path / "empty.duckdb")
 
 
 @pytest.mark.parametrize(
