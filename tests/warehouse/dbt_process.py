@@ -60,10 +60,9 @@ class DbtProcess:
         return code, COLOUR.sub("", output)
 
     def build(self, *arguments: str, variables: Mapping[str, Any] | None = None) -> None:
-        """Build models without their tests."""
-        code, output = self.run(
-            "build", "--exclude-resource-type", "test", "unit_test", *arguments, variables=variables
-        )
+        """Run models, or take snapshots when `snapshot` is the first argument; no tests."""
+        command = () if arguments[0] == "snapshot" else ("run",)
+        code, output = self.run(*command, *arguments, variables=variables)
         assert code == 0, output
 
 

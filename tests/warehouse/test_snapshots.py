@@ -41,7 +41,7 @@ class Customers:
         for customer, stage in stages.items():
             columns = "(customer_id, lifecycle_stage)"
             self.sql(f"insert into marts.dim_customers {columns} values ('{customer}', '{stage}')")
-        self.dbt.build("--select", "customers_snapshot", variables={"as_of": as_of.isoformat()})
+        self.dbt.build("snapshot", "--select", "customers_snapshot", variables={"as_of": as_of.isoformat()})
 
     def versions(self) -> list[tuple[Any, ...]]:
         return self.sql(
