@@ -51,7 +51,7 @@
 {% macro x_parse_int(text) %}{{ return(adapter.dispatch('x_parse_int')(text)) }}{% endmacro %}
 {% macro default__x_parse_int(text) -%}
     {#- to DuckDB 1.5, 1e3, 0x10 and 1_000 are integers, too -#}
-    case when regexp_full_match({{ text }}, '[ ]*[+-]?[0-9]+[ ]*') then try_cast({{ text }} as bigint) end
+    case when regexp_full_match({{ text }}, '[\s\x0b]*[+-]?[0-9]+[\s\x0b]*') then try_cast({{ text }} as bigint) end
 {%- endmacro %}
 {% macro bigquery__x_parse_int(text) -%}
     {#- and to BigQuery 0x10 -#}

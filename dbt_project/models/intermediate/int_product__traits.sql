@@ -44,7 +44,7 @@ trait_words as (
         ) as precedence
     from products
     inner join product_traits
-        on lower(concat(' ', products.product_name, ' ', products.brand))
+        on lower(concat(' ', coalesce(products.product_name, ''), ' ', coalesce(products.brand, '')))
             like concat('% ', product_traits.keyword, '%')
 
 ),

@@ -47,7 +47,7 @@ _PROFILES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rendered:
     """Queries by engine and name, ready to run."""
 

@@ -62,7 +62,7 @@ def by_part(call: str, types: Mapping[str, str], parts: Mapping[str, Rows]) -> l
 
 
 # Where the inputs have a column g, the rows of one g are a group and the last of them has its value.
-CASES: tuple[Case, ...] = (
+_CASES: tuple[Case, ...] = (
     # --- aggregates.sql; the last column is the value of the group, None on rows that do not tell it
     Case(
         "x_max_by",
@@ -426,7 +426,10 @@ CASES: tuple[Case, ...] = (
             ('  {"a" : "x"} ', "x"),
             ('{"a": -0.25}', "-0.25"),
             ('{"a": 100}', "100"),
-            ('{"b": "x"', None),
+            ('{"a": "x"', None),
+            ('{"a": "x"} y', None),
+            ('{"a": 1.50}', "1.5"),
+            (r'{"a": "\ud83d\ude00"}', "😀"),
             ("not json", None),
             ("[]", None),
             ('"a"', None),
@@ -779,3 +782,4 @@ CASES: tuple[Case, ...] = (
     # --- schema_names.sql
     Case("own_schema", "\"'\" ~ own_schema('marts') ~ \"'\"", {}, [("marts",)]),
 )
+CASES = {f"{case.macro}_{position}": case for position, case in enumerate(_CASES)}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.warehouse.dbt_home import DBT_PROJECT
-from tests.warehouse.googlesql.both_engines import Rendered, render
-from tests.warehouse.googlesql.equality import comparable, same
+from tests.warehouse.googlesql.both_engines import Rendered
+from tests.warehouse.googlesql.equality import comparable, difference, same
 from tests.warehouse.googlesql.macro_cases import CASES, Case
 
 MACRO = re.compile(r"(?P<comment>-?#\}\s*)?\{%-?\s*macro (?P<name>\w+)\(")
@@ -25,21 +28,11 @@ NOT_VALUES = {
 }
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    queries = {_name(position): case.query for position, case in enumerate(CASES)}
-    return render(queries, tmp_path_factory.mktemp("macros"))
+@pytest.mark.parametrize("name", CASES)
+def test_a_macro_gives_what_it_says_on_both_engines(rendered: Rendered, name: str) -> None:
+    case = CASES[name]
 
-
-def _name(position: int) -> str:
-    return f"case_{position}_{CASES[position].macro}"
-
-
-@pytest.mark.parametrize("position", range(len(CASES)), ids=_name)
-def test_a_macro_gives_what_it_says_on_both_engines(rendered: Rendered, position: int) -> None:
-    case = CASES[position]
-
-    found = rendered.run(_name(position), case.types, [row[:-1] for row in case.rows])
+    found = rendered.run(name, case.types, [row[:-1] for row in case.rows])
 
     expected = _expected(case)
     wrong = [
@@ -50,6 +43,48 @@ def test_a_macro_gives_what_it_says_on_both_engines(rendered: Rendered, position
         if not same(comparable(wanted), comparable(got))
     ]
     assert not wrong, "\n".join([case.call, *wrong])
+
+
+AMOUNTS = st.text("0123456789.,-+ eE_x\t", max_size=8) | st.decimals(-(10**6), 10**6, places=3).map(str)
+TIMES = st.from_regex(
+    r"20[12][0-9]-[0-3]?[0-9]-[0-3]?[0-9]([T ][0-2]?[0-9]:[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?)?",
+    fullmatch=True,
+)
+ZONES = st.sampled_from(["", "Z", "+00:00", "-05:30", "+02", " UTC"])
+TEXTS = st.text(max_size=10) | st.text(" \t\r\n\x0b\x0c\x85\xa0\u2028\u3000\u200bab@-", max_size=8)
+INPUTS = {
+    "money": AMOUNTS,
+    "x_parse_int": AMOUNTS,
+    "iso_wall_clock": TIMES,
+    "iso_instant": st.builds(str.__add__, TIMES, ZONES),
+    "x_trim": TEXTS,
+    "x_split_part": TEXTS,
+    "x_md5": TEXTS.filter(lambda text: "\0" not in text),
+    "x_regex_has": TEXTS,
+    "x_json": st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner),
+        max_leaves=5,
+    ).map(json.dumps),
+}
+
+
+@pytest.mark.parametrize("macro", INPUTS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_any_input_gives_the_same_on_both_engines(
+    rendered: Rendered, macro: str, data: st.DataObject
+) -> None:
+    name = next(name for name, case in CASES.items() if case.macro == macro)
+    inputs = data.draw(st.lists(INPUTS[macro], min_size=10, max_size=40))
+
+    found = rendered.run(name, CASES[name].types, [(text,) for text in inputs])
+
+    told = [{**row, "input": inputs[row["n"]]} for row in found["duckdb"]]
+    assert (
+        difference(told, [{**row, "input": inputs[row["n"]]} for row in found["bigquery"]], ["n", "input"])
+        == ""
+    )
 
 
 def _expected(case: Case) -> dict[int, Any]:
@@ -84,7 +119,10 @@ def test_every_dispatched_macro_has_a_case_and_a_comment() -> None:
         if match["name"] in dispatched | of_the_engine and not match["comment"]
     }
 
-    assert dispatched | of_the_engine == {case.macro for case in CASES} - {"safe_cast"} | NOT_VALUES.keys()
+    assert (
+        dispatched | of_the_engine
+        == {case.macro for case in CASES.values()} - {"safe_cast"} | NOT_VALUES.keys()
+    )
     assert uncommented == set()
 
 
@@ -97,7 +135,7 @@ def test_nothing_of_the_engine_layer_is_left_over() -> None:
         for file in (DBT_PROJECT / folder).rglob(suffix)
     )
     used = ENGINE_PREFIX.sub("", re.sub(r"macro \w+|dispatch\('\w+'", "", everything))
-    names = {case.macro for case in CASES} | NOT_VALUES.keys()
+    names = {case.macro for case in CASES.values()} | NOT_VALUES.keys()
 
     assert {name for name in names if not re.search(rf"\b{name}\b", used)} == set()
 
