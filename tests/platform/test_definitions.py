@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -17,14 +18,14 @@ import pytest
 from c360_platform.activation.spec import load_specs
 from c360_platform.assets.ingest import sources
 from c360_platform.assets.raw import raw_key, raw_tables
-from c360_platform.assets.transform import with_singular_tests_attached
+from c360_platform.assets.transform import model_key, with_singular_tests_attached
 from c360_platform.dbt_manifest import ManifestError, manifest_path, read_manifest
 from c360_platform.definitions import build
-from c360_platform.resources import Dbt
+from c360_platform.resources import Dbt, WarehouseAccess, make_resources
 from c360_platform.settings import PROJECT_ROOT, Settings, load_settings
 from tests.platform.tiny_shop import write_project
 
-ENVIRONMENTS = ("local", "embedded", "production")
+ENVIRONMENTS = ("local", "embedded", "staging", "production")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_every_environment_loads_without_a_credential_and_has_the_same_keys(
             {job.name for job in definitions.jobs or []},
         )
 
-    assert shapes["local"] == shapes["embedded"] == shapes["production"]
+    assert shapes["local"] == shapes["embedded"] == shapes["staging"] == shapes["production"]
     assert not list(directory.iterdir()), "loading the definitions wrote into the home"
 
 
@@ -64,7 +65,8 @@ def test_dagster_validates_the_location_and_loads_no_library_of_a_step(tmp_path:
     # sitecustomize runs in the very process that validates.
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, json, sys\n"
-        "heavy = ('dlt', 'duckdb', 'pyarrow', 'pandas', 'klaviyo_api', 'google.cloud.bigquery')\n"
+        "heavy = ('dlt', 'duckdb', 'pyarrow', 'pandas', 'klaviyo_api', 'google.auth', 'google.api_core',\n"
+        "         'google.cloud.bigquery', 'dagster_gcp')\n"
         "atexit.register(lambda: print('LOADED', json.dumps([m for m in heavy if m in sys.modules])))\n"
     )
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -82,6 +84,52 @@ def test_dagster_validates_the_location_and_loads_no_library_of_a_step(tmp_path:
     loaded = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("LOADED ")]
     assert loaded
     assert not any(loaded)
+
+
+def test_google_is_imported_by_functions_and_never_by_a_module() -> None:
+    """So that nothing of it costs time where there is no BigQuery."""
+    found = []
+    for file in [*PROJECT_ROOT.glob("c360_platform/**/*.py"), *PROJECT_ROOT.glob("dlt_pipelines/**/*.py")]:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:  # the module's own statements
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            found += [
+                f"{file.relative_to(PROJECT_ROOT)}:{node.lineno} imports {name}"
+                for name in names
+                if name.split(".")[0] in ("google", "dagster_gcp") and not name.startswith("google.protobuf")
+            ]
+    assert found == []
+
+
+def test_on_bigquery_the_connection_is_dagsters_own_resource(directory: Path) -> None:
+    from dagster_gcp import BigQueryResource
+
+    settings = load_settings(
+        {"C360_ENV": "staging", "C360_BIGQUERY_PROJECT": "shop-playground", "C360_BIGQUERY_LOCATION": "EU"},
+        home=directory,
+    )
+
+    resources = make_resources(settings)
+
+    bigquery = resources["bigquery"]
+    assert isinstance(bigquery, BigQueryResource)
+    assert (bigquery.project, bigquery.location) == ("shop-playground", "EU")
+    warehouse = resources["warehouse"]
+    assert isinstance(warehouse, WarehouseAccess)
+    assert warehouse.bigquery is bigquery
+    assert "bigquery" not in make_resources(load_settings({}, home=directory))
+
+
+def test_datasets_have_the_installations_prefix_and_keys_have_not(directory: Path) -> None:
+    environment = {"C360_ENV": "staging", "C360_BIGQUERY_PROJECT": "shop-playground"}
+    prefixed = load_settings(environment | {"C360_BIGQUERY_DATASET_PREFIX": "dev_anna_"}, home=directory)
+    manifest = read_manifest(prefixed)
+
+    assert {node["schema"].startswith("dev_anna_") for node in manifest["nodes"].values()} == {True}
+    schemas = {table.source: table.schemas[0] for table in raw_tables(manifest)}
+    assert (schemas["klaviyo"], schemas["zendesk"]) == ("dev_anna_klaviyo", "dev_anna_zendesk")
+    assert schemas["shopify"] == "shopify"  # others bring it, and everybody reads it
+    assert model_key(manifest["nodes"]["model.c360.dim_customers"]).path == ["marts", "dim_customers"]
 
 
 def test_every_asset_says_what_it_is_and_whose(by_environment: Mapping[str, dg.Definitions]) -> None:
