@@ -10,6 +10,7 @@
 {% macro raw(source_name, table_name) %}
     {%- set declared = source(source_name, table_name) -%}
     {%- if not execute or declared.is_cte -%}{{- return(declared) -}}{%- endif -%}
+    {%- do check_raw_schemas() -%}
     {%- set node = raw_node(source_name, table_name) -%}
     {%- if var('offline_compile', false) -%}
         {%- set relation, present = declared, raw_declared_columns(node) -%}
@@ -33,6 +34,24 @@
     {%- endfor -%}
     {%- set selected = columns | join(',\n        ') -%}
     {{- return('(\n    select\n        ' ~ selected ~ '\n    from ' ~ relation ~ '\n)') -}}
+{% endmacro %}
+
+{#- Stops the model when var raw_schemas names no source or no dataset. -#}
+{% macro check_raw_schemas() %}
+    {%- for source_name, schema in var('raw_schemas', {}).items() -%}
+        {%- set sources = graph.sources.values() | map(attribute='source_name') | unique | sort -%}
+        {%- if source_name not in sources -%}
+            {{- exceptions.raise_compiler_error(
+                "Variable raw_schemas has a name for " ~ source_name ~ ", which is no source: those are "
+                ~ sources | join(', ') ~ "."
+            ) -}}
+        {%- elif not modules.re.match('^([A-Za-z][A-Za-z0-9_-]*[.])?[A-Za-z0-9_]+$', schema | string) -%}
+            {{- exceptions.raise_compiler_error(
+                "Variable raw_schemas has '" ~ schema ~ "' for " ~ source_name ~ ". Give a dataset, such as my_"
+                ~ source_name ~ ", or one of another project, such as my-project.my_" ~ source_name ~ "."
+            ) -}}
+        {%- endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 {#- The source's node in the project graph. -#}
