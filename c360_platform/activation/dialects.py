@@ -234,7 +234,8 @@ class BigQueryDialect(Dialect):
 
     def iso_time(self, expression: str, kind: Kind) -> str:
         function = "format_timestamp" if kind == "timestamp" else "format_datetime"
-        return f"{function}('%E4Y-%m-%dT%H:%M:%S+00:00', {expression})"
+        # %Y has no leading zeros in years before 1000
+        return f"lpad({function}('%Y-%m-%dT%H:%M:%S+00:00', {expression}), 25, '0')"
 
     def decimal(self, expression: str) -> str:
         return self.text(expression)

@@ -148,8 +148,14 @@
 {%- endmacro %}
 {% macro default__x_fmt_date(d, format) %}strftime({{ d }}, '{{ format }}'){% endmacro %}
 {% macro bigquery__x_fmt_date(d, format) -%}
-    {#- %Y has no leading zeros there -#}
-    format_date('{{ format | replace('%Y', '%E4Y') }}', {{ d }})
+    {#- %Y has no leading zeros there, in years before 1000 -#}
+    {%- set year = "lpad(cast(extract(year from " ~ d ~ ") as string), 4, '0')" -%}
+    {%- set parts = [] -%}
+    {%- for part in format.split('%Y') -%}
+        {%- if not loop.first -%}{%- do parts.append(year) -%}{%- endif -%}
+        {%- if part -%}{%- do parts.append("format_date('" ~ part ~ "', " ~ d ~ ")") -%}{%- endif -%}
+    {%- endfor -%}
+    concat({{ parts | join(', ') }})
 {%- endmacro %}
 
 {#- Instant from milliseconds since 1970. -#}
