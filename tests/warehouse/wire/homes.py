@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from c360_platform.resources import WarehouseAccess
@@ -60,7 +61,7 @@ class Home:
         warehouse = self.warehouse
         relation = warehouse.relation(warehouse.own_schema(schema), table)
         found = warehouse.table(f"select {', '.join(columns) or '*'} from {relation}")
-        return [{name: _plain(value) for name, value in row.items()} for row in found.to_pylist()]
+        return plain(found.to_pylist())
 
     def klaviyo(self) -> dict[str, set[Any]]:
         """What Klaviyo holds, without ids and times of its own: profiles, lists with members, events."""
@@ -132,6 +133,11 @@ def _outcome(home: Home, process: subprocess.Popen[str], path: Path) -> dict[str
     outcome: dict[str, Any] = json.loads(path.read_text())
     assert outcome["success"], (home.settings.environment, outcome["failures"])
     return outcome
+
+
+def plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in one form for both engines."""
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def differences(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> list[str]:
