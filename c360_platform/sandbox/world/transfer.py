@@ -82,7 +82,7 @@ def _tables(source: DuckDBWarehouse) -> Iterator[Table]:
 
 def _following(target: Warehouse) -> tuple[str, ...]:
     """Schemas that hold what was read from the former sandbox, or remember what was sent to it."""
-    return (*_LOADED_SCHEMAS, target.own_schema("c360_sync"))
+    return tuple(target.own_schema(name) for name in (*_LOADED_SCHEMAS, "c360_sync"))
 
 
 def _refuse_foreign_tables(target: Warehouse) -> None:
