@@ -90,6 +90,13 @@ class Service:
             return self._start(body)
         if kind == "jobs":
             return (200, self._polled(self.jobs[rest[0]])) if rest[0] in self.jobs else (404, _missing("job"))
+        if kind == "queries" and method == "POST":  # a start and a first page in one request
+            job_id = body["requestId"]
+            query = {name: body[name] for name in ("query", "maximumBytesBilled") if name in body}
+            limits = {name: body[name] for name in ("labels", "jobTimeoutMs") if name in body}
+            reference = {"jobId": job_id, "location": body.get("location")}
+            self._start({"jobReference": reference, "configuration": {"query": query, **limits}})
+            return self._rows(self.jobs[job_id], {})
         if kind == "queries":
             return self._rows(self.jobs[rest[0]], query)
         return self._metadata(method, rest, body)
