@@ -5,15 +5,20 @@ Belongs here: the order of things and the summary. Does not belong here: each of
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
+import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from c360_platform.googlesql.analyser import Analyser
-from c360_platform.googlesql.compiled import compile_project
-from c360_platform.googlesql.engine import engine, require_engine
+from c360_platform.googlesql.compiled import compile_project, project_state
+from c360_platform.googlesql.engine import cache_directory, engine, engine_version, require_engine
+from c360_platform.googlesql.listening import PACKAGE
 from c360_platform.googlesql.memory import Memory
 from c360_platform.googlesql.project import Problem, check_project
 from c360_platform.googlesql.sent import check_sent
@@ -42,14 +47,19 @@ class Report:
 def check_sql(settings: Settings) -> Report:
     """Judge all SQL that goes to BigQuery, from dbt and from Python, without asking BigQuery.
 
-    Raises `EngineUnavailable` without the analyser, `ManifestError` for a project that dbt cannot parse.
+    When neither the dbt project nor our code changed since a check, its report is given again. Raises
+    `EngineUnavailable` without the analyser, `ManifestError` for a project that dbt cannot parse.
     """
     require_engine()
     started = time.monotonic()
-    threading.Thread(target=_load_ahead, daemon=True).start()
     google_project = settings.bigquery_project or ANY_PROJECT
-    prefix = settings.bigquery_dataset_prefix
-    project = compile_project(settings.dbt_project_dir, project=google_project, dataset_prefix=prefix)
+    directory, prefix = settings.dbt_project_dir, settings.bigquery_dataset_prefix
+    state = _code_state() + project_state(directory, project=google_project, dataset_prefix=prefix)
+    kept = _kept_report(state)
+    if kept is not None:
+        return replace(kept, seconds=time.monotonic() - started)
+    threading.Thread(target=_load_ahead, daemon=True).start()
+    project = compile_project(directory, project=google_project, dataset_prefix=prefix)
     memory = Memory()
     analyser = Analyser(memory)
     try:
@@ -57,12 +67,48 @@ def check_sql(settings: Settings) -> Report:
         sent, _ = check_sent(project, analyser, google_project=google_project, dataset_prefix=prefix)
     finally:
         memory.save()
-    return Report(
+    report = Report(
         statements=models.statements + sent.statements,
         problems=(*models.problems, *sent.problems),
         unchecked=(*models.unchecked, *sent.unchecked),
         seconds=time.monotonic() - started,
     )
+    _keep_report(state, report)
+    return report
+
+
+def _code_state() -> str:
+    """A digest of our code, which sends statements and judges them, and of the analyser's version."""
+    digest = hashlib.sha256(engine_version().encode())
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _kept_report(state: str) -> Report | None:
+    try:
+        kept = json.loads(_report_file().read_text(encoding="utf-8"))
+        found = kept["report"] if kept["state"] == state else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if found is None:
+        return None
+    problems = tuple(Problem(**problem) for problem in found["problems"])
+    return Report(found["statements"], problems, tuple(found["unchecked"]), found["seconds"])
+
+
+def _keep_report(state: str, report: Report) -> None:
+    file = _report_file()
+    partial = file.with_suffix(f".{os.getpid()}")
+    try:
+        partial.write_text(json.dumps({"state": state, "report": asdict(report)}), encoding="utf-8")
+        partial.replace(file)
+    except OSError:  # a read-only home: the next check takes its time again
+        partial.unlink(missing_ok=True)
+
+
+def _report_file() -> Path:
+    return cache_directory() / "last-check.json"
 
 
 def _load_ahead() -> None:

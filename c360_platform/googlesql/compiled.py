@@ -109,8 +109,18 @@ def compile_project(
     return CompiledProject(directory, _nodes(manifest, answer["forms"], answer["errors"]), manifest)
 
 
+def project_state(
+    directory: Path,
+    *,
+    project: str,
+    dataset_prefix: str = "",
+    variables: Mapping[str, Any] | None = None,
+) -> str:
+    """A digest of everything that the compiled SQL depends on; arguments as of `compile_project`."""
+    return _state(directory, project, dataset_prefix, {"as_of": AS_OF, **(variables or {})})
+
+
 def _state(directory: Path, project: str, prefix: str, variables: Mapping[str, Any]) -> str:
-    """A digest of everything that the compiled SQL depends on."""
     digest = hashlib.sha256(json.dumps([project, prefix, variables], sort_keys=True).encode())
     digest.update(" ".join(version(package) for package in _PACKAGES).encode())
     digest.update(Path(__file__).with_name("offline_dbt.py").read_bytes())

@@ -7,12 +7,13 @@ not belong here: the producers themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from c360_platform.activation.spec import load_specs
 from c360_platform.googlesql.analyser import Analyser
 from c360_platform.googlesql.compiled import CompiledProject
-from c360_platform.googlesql.listening import Heard, ListeningWarehouse
-from c360_platform.googlesql.producers import PRODUCERS, Scene
+from c360_platform.googlesql.listening import Heard, ListeningWarehouse, Refused
+from c360_platform.googlesql.producers import PRODUCERS, ProducerError, Scene
 from c360_platform.googlesql.project import Findings, Problem
 
 _SHOWN_CHARACTERS = 160
@@ -31,7 +32,11 @@ def check_sent(
     found = Findings(unchecked=[f"sync {spec.name}" for spec in specs if spec not in known])
     scene = Scene(warehouse, known, project.manifest)
     for producer in PRODUCERS:
-        producer(scene)
+        try:
+            with suppress(Refused):  # it is on record; what would have followed is not
+                producer(scene)
+        except ProducerError as error:
+            found.problems.append(Problem("c360_platform/googlesql/producers.py", 0, str(error)))
     found.statements = len({(heard.sql, heard.parameters) for heard in warehouse.heard})
     named: set[tuple[str, int, str]] = set()
     for heard in warehouse.heard:
