@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class IngestionError(Exception):
@@ -138,7 +139,7 @@ def _bigquery_error(error: BaseException) -> WarehouseError:
             "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
         )
     code = getattr(error, "code", None)
-    entry = next(iter(getattr(error, "errors", None) or ()), {})
+    entry: dict[str, Any] = next(iter(getattr(error, "errors", None) or ()), {})
     reason = entry.get("reason")
     if code is None or reason in _PASSING_REASONS or (not reason and code in _PASSING_CODES):
         return WarehouseUnavailable("BigQuery cannot be reached or is busy: load again later")
