@@ -77,6 +77,9 @@ def _serve(project: Path, target: Path) -> None:
     if not parsed.success:
         sys.exit(str(parsed.exception))
     manifest: Any = parsed.result
+    dbtRunner(manifest=manifest).invoke(
+        ["--quiet", "list", "--select", "nothing", *places]
+    )  # for its imports
     output = target / "output.txt"
     for line in sys.stdin:
         child = os.fork()
