@@ -10,16 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import TokenType, exp, parse_one
 from sqlglot.dialects import BigQuery
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
 
 from c360_platform.googlesql.analyser import Analyser
 
 _COMMENT = re.compile(r"(?s)^\s*/\*.*?\*/")
-# BigQuery's scripting and sessions; the analyser judges single statements.
-_CONTROL = re.compile(r"(?i)\s*(begin|commit|rollback)(\s+transaction)?\s*$")
+# Scripting, which the analyser does not know: it judges single statements. Only dlt declares a variable.
+_CONTROL = re.compile(r"(?i)\s*((begin|commit|rollback)(\s+transaction)?\s*$|declare\b)")
+# dlt asks for tables of its own to learn whether they are there.
+_DLT_LOOKS = re.compile(r"Table not found: \S+\._dlt_")
 # Views that BigQuery has in every dataset and the analyser cannot know.
 _OWN_VIEWS = re.compile(r"(?i)\binformation_schema\b")
 
@@ -48,6 +49,8 @@ def _judge(analyser: Analyser, project: str, sql: str, parameters: Sequence[str]
     if _CONTROL.match(sql) or _OWN_VIEWS.search(sql):
         return None
     analysis = analyser.analyse(sql, parameters)
+    if analysis.error is not None and _DLT_LOOKS.search(analysis.error.message):
+        return None
     if analysis.error is not None:
         return f"{analysis.error.line}:{analysis.error.column} {analysis.error.message}"
     if analysis.created is not None and analysis.columns is not None:

@@ -10,7 +10,7 @@ import pytest
 
 from c360_platform.resources import WarehouseAccess
 from c360_platform.settings import Settings
-from c360_platform.warehouse import Warehouse, WarehouseError
+from c360_platform.warehouse import Value, Warehouse, WarehouseError
 from tests.warehouse.emulator.process import Emulator
 
 
@@ -41,7 +41,7 @@ def test_rows_go_in_and_out_as_arrow_by_column_name(warehouse: Warehouse) -> Non
 
 
 def test_values_of_every_kind_come_back_as_they_went(warehouse: Warehouse) -> None:
-    row = {
+    row: dict[str, Value] = {
         "text": 'it\'s; a "quote" \\ and a ?',
         "whole": -(2**53) - 1,
         "money": Decimal("12345678901234567.89"),
@@ -88,7 +88,7 @@ def test_a_transaction_is_all_or_nothing_and_errors_hold_no_values(
     assert {"wire-test", "wire_test"} & {job["labels"].get("asset") for job in emulator.jobs()}
 
 
-def _schema(row: dict[str, object]) -> pa.Schema:
+def _schema(row: dict[str, Value]) -> pa.Schema:
     kinds = [
         pa.string(), pa.int64(), pa.decimal128(38, 9), pa.float64(), pa.bool_(), pa.date32(),
         pa.timestamp("us", tz="UTC"),

@@ -5,6 +5,7 @@ Belongs here: `create table`, `alter table` and `tables.patch`. Does not belong 
 
 from __future__ import annotations
 
+import json
 import re
 
 import bqemulator.api.app as api
@@ -16,6 +17,7 @@ from bqemulator.jobs import executor
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.storage.type_map import bq_schema_to_duckdb_columns
 from fastapi import Request
+from fastapi.responses import JSONResponse
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
@@ -104,7 +106,10 @@ def _unit(partition: exp.Expression) -> str:
 
 
 def _updated_schema_adds_columns() -> None:
-    """`tables.patch` with a wider schema, as dbt adds columns, changes the catalogue but not the table."""
+    """`tables.patch` with a wider schema, as dbt adds columns, changes the catalogue but not the table.
+
+    And `tables.get` tells the rows of the last load, whatever statements did since.
+    """
     make = api.create_app
 
     def create_app(context):
@@ -114,8 +119,17 @@ def _updated_schema_adds_columns() -> None:
         async def add_columns(request: Request, call_next):
             response = await call_next(request)
             path = _TABLE_PATH.fullmatch(request.url.path)
-            if path and request.method in ("PATCH", "PUT") and response.status_code == 200:
+            if not path or response.status_code != 200:
+                return response
+            if request.method in ("PATCH", "PUT"):
                 _widen(context, *path.groups())
+            if request.method == "GET":
+                body = json.loads(b"".join([chunk async for chunk in response.body_iterator]))
+                if body.get("type") == "TABLE":
+                    relation = quoted_table_ref(*path.groups())
+                    [(rows,)] = context.engine.execute(f"SELECT count(*) FROM {relation}").fetchall()
+                    body["numRows"] = str(rows)
+                return JSONResponse(body)
             return response
 
         return app
