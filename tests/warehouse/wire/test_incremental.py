@@ -65,7 +65,9 @@ class TwoShops(Shop):
 
 
 @pytest.fixture
-def shops(emulator: Emulator, dbt_process: DbtProcess, tmp_path: Path) -> Iterator[TwoShops]:
+def shops(emulator: Emulator, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TwoShops]:
+    # Asked for here, so that it does not start where the emulator is missing and the test is skipped.
+    dbt_process: DbtProcess = request.getfixturevalue("dbt_process")
     settings = staging_settings(emulator, tmp_path / "home")
     target = tmp_path / "dbt"
     target.mkdir()
