@@ -92,6 +92,8 @@ def test_a_contract_a_layout_and_several_new_columns_are_kept(emulator: Emulator
     assert (table.time_partitioning.type_, table.time_partitioning.field) == ("MONTH", "day")
     assert table.clustering_fields == ["amount"]
     assert table.num_rows == 1
+    results = emulator.client.query("select 1 as a").result(retry=None)
+    assert [row["a"] for row in results] == [1]
     emulator.rows("insert into kept.orders (a) values (1)")
     assert emulator.client.get_table(f"{PROJECT}.kept.orders").num_rows == 2
     emulator.rows("delete from kept.orders where a = 1")
