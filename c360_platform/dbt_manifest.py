@@ -93,7 +93,10 @@ def dbt_variables(settings: Settings) -> dict[str, str]:
         "C360_WAREHOUSE_PATH": str(settings.warehouse_path),
         "C360_BIGQUERY_PROJECT": settings.bigquery_project or "unset",
         "C360_BIGQUERY_LOCATION": settings.bigquery_location,
-        "C360_BIGQUERY_DATASET_PREFIX": settings.bigquery_dataset_prefix,
+        # A prefix keeps installations of one project apart; a DuckDB file is one installation.
+        "C360_BIGQUERY_DATASET_PREFIX": (
+            settings.bigquery_dataset_prefix if settings.engine == "bigquery" else ""
+        ),
         "C360_BIGQUERY_MAX_BYTES_BILLED": str(settings.bigquery_max_bytes_billed),
         "C360_BIGQUERY_JOB_TIMEOUT_SECONDS": str(settings.bigquery_job_timeout_seconds),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
