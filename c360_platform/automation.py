@@ -14,6 +14,7 @@ import dagster as dg
 
 from c360_platform.assets.activate import SCHEDULE_GROUPS, sync_key
 from c360_platform.assets.raw import RawTable, tables_already_there
+from c360_platform.assets.transform import DBT_OP
 
 if TYPE_CHECKING:
     from c360_platform.activation.spec import SyncSpec
@@ -27,10 +28,13 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Job to cron, in the shop's time zone. Pushes are staggered so that a run never waits for another one.
 SCHEDULES = {
     "ingest_and_transform": "30 3 * * *",
+    "full_refresh": "30 1 * * 0",
     "profiles": "15 */6 * * *",
     "segments": "45 */12 * * *",
     SHIPMENT_EVENTS: "5 * * * *",
 }
+
+FULL_REFRESH = {"ops": {DBT_OP: {"config": {"full_refresh": True}}}}
 
 
 def shipment_tables(tables: Sequence[RawTable]) -> list[RawTable]:
@@ -52,6 +56,7 @@ def make_jobs(
         "ingest": ingested,
         "transform": raw_checks | models,
         "ingest_and_transform": ingested | raw_checks | models,
+        "full_refresh": raw_checks | models,
     }
     declared = {SCHEDULE_GROUPS[spec.object] for spec in specs}
     for group in declared:
@@ -71,6 +76,7 @@ def make_jobs(
             name,
             selection,
             description=DESCRIPTIONS[name],
+            config=FULL_REFRESH if name == "full_refresh" else None,
             # Only a look has a policy of its own: nobody would come back to it before the next write.
             op_retry_policy=dg.RetryPolicy(max_retries=3, delay=10) if name == OBSERVE_SHIPMENTS else None,
         )
@@ -83,6 +89,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ingest": "Load Zendesk and Klaviyo with dlt.",
     "transform": "Check the raw tables, build and test every model.",
     "ingest_and_transform": "The night's work; the pushes follow by themselves when the checks have passed.",
+    "full_refresh": "As transform, with incremental models made anew: old deletions show.",
     "profiles": "Push profiles with their properties.",
     "segments": "Mirror every segment into its list.",
     SHIPMENT_EVENTS: "Rebuild what follows from the shipment tables and push the events.",
@@ -91,7 +98,9 @@ DESCRIPTIONS: Mapping[str, str] = {
 
 
 def make_schedules(settings: Settings, jobs: Sequence[Any], *, timezone: str) -> list[dg.ScheduleDefinition]:
-    """Profiles every six hours, segments every twelve, shipment events hourly, models at night."""
+    """Profiles every six hours, segments every twelve, shipment events hourly, models at night; all of the
+    models' history once a week.
+    """
     known = {job.name for job in jobs}
     return [
         dg.ScheduleDefinition(

@@ -22,6 +22,7 @@ from dagster_dbt import (
     dbt_assets,
 )
 from dagster_dbt.errors import DagsterDbtError
+from pydantic import Field
 
 from c360_platform.assets.raw import raw_key
 from c360_platform.dbt_manifest import dbt_arguments, manifest_path
@@ -77,6 +78,15 @@ def model_key(node: Mapping[str, Any]) -> dg.AssetKey:
     return dg.AssetKey([part for part in (node["config"].get("schema"), node["name"]) if part])
 
 
+class BuildConfig(dg.Config):
+    """What a run of the build can be told, in the launchpad or by a job."""
+
+    full_refresh: bool = Field(
+        default=False,
+        description="Make incremental models anew from all raw rows, whose old deletions then show.",
+    )
+
+
 def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """Every model, seed and snapshot of the project. A subset is one `dbt build` too, with a selection."""
     manifest = with_singular_tests_attached(manifest)
@@ -91,13 +101,17 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
         retry_policy=retry_policy(settings),
     )
     def dbt_build(
-        context: dg.AssetExecutionContext, dbt: Dbt, warehouse: dg.ResourceParam[WarehouseAccess]
+        context: dg.AssetExecutionContext,
+        dbt: Dbt,
+        warehouse: dg.ResourceParam[WarehouseAccess],
+        config: BuildConfig,
     ) -> Iterator[Any]:
         _begin_with_parsed_project(target, settings)
         with one_line_failures("dbt build"):
             opened = warehouse.open(asset=DBT_OP, run=context.run_id)
             opened.check()
-        invocation = dbt.cli(build_arguments(settings), context=context, target_path=target)
+        arguments = build_arguments(settings, full_refresh=config.full_refresh)
+        invocation = dbt.cli(arguments, context=context, target_path=target)
         try:
             yield from _measured_at_the_end(invocation, opened, counted_tables(manifest), context.log.info)
         except DagsterDbtError as error:
@@ -106,12 +120,13 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
     return dbt_build
 
 
-def build_arguments(settings: Settings) -> list[str]:
-    """Arguments of `dbt` for a full build.
+def build_arguments(settings: Settings, *, full_refresh: bool = False) -> list[str]:
+    """Arguments of `dbt` for a build of everything.
 
     dbt's unit tests are left out: they test the code and not the data, and belong to the test suite.
     """
-    return ["build", "--exclude-resource-type", "unit_test", *dbt_arguments(settings)]
+    refresh = ["--full-refresh"] if full_refresh else []
+    return ["build", "--exclude-resource-type", "unit_test", *refresh, *dbt_arguments(settings)]
 
 
 def _begin_with_parsed_project(target: Path, settings: Settings) -> None:

@@ -6,7 +6,7 @@ files, warehouses, SQL.
 
 The YAML stays the only place where raw shapes are declared. dbt reads `columns[].name` and `data_type`;
 the rest lives in `config.meta`: `required`, `aliases` (names other loaders use), `key`, `updated_at`,
-`partition_by` (the column by whose day a table should be cut in BigQuery: incremental models filter on it) and
+`partition_by` (the column by whose day BigQuery should cut a table: incremental models filter on it) and
 `loader` of a source.
 """
 

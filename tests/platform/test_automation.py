@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import dagster as dg
@@ -145,6 +146,13 @@ def test_lists_come_after_profiles_in_one_run(tiny_shop: TinyShop) -> None:
     steps = [event.step_key for event in run.all_events if event.is_step_start]
     assert steps.index("klaviyo__klaviyo_profiles") < steps.index("klaviyo__seg_everybody")
     assert steps.index("klaviyo__events_shipments") < steps.index("klaviyo__klaviyo_profiles")
+
+
+def test_a_full_refresh_tells_dbt_so_and_a_usual_build_does_not(tiny_shop: TinyShop) -> None:
+    results = tiny_shop.settings.dbt_home / "target" / "run_results.json"
+    for job, is_full in (("full_refresh", True), ("transform", False)):
+        assert tiny_shop.run(job).success
+        assert json.loads(results.read_text())["args"].get("full_refresh", False) is is_full
 
 
 def test_schedules_are_those_that_were_promised(tiny_shop: TinyShop) -> None:

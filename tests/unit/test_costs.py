@@ -224,12 +224,12 @@ def test_a_warehouse_without_a_built_shop_is_one_clear_line(tmp_path: FilePath) 
 
 @pytest.mark.parametrize(
     ("cron", "runs"),
-    {"30 3 * * *": 1, "15 */6 * * *": 4, "5 * * * *": 24, "0,30 8,20 * * *": 4}.items(),
+    {"30 3 * * *": 1, "15 */6 * * *": 4, "5 * * * *": 24, "0,30 8,20 * * *": 4, "0 3 * * 0": 1 / 7}.items(),
 )
-def test_runs_of_a_schedule_in_a_day(cron: str, runs: int) -> None:
+def test_runs_of_a_schedule_in_a_day(cron: str, runs: float) -> None:
     assert runs_per_day(cron) == runs
 
 
-def test_a_schedule_by_days_is_not_guessed() -> None:
+def test_a_schedule_by_days_of_the_month_is_not_guessed() -> None:
     with pytest.raises(ValueError, match="names days"):
-        runs_per_day("0 3 * * 1")
+        runs_per_day("0 3 1 * *")
