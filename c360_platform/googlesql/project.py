@@ -233,8 +233,8 @@ def _named_columns(columns: Mapping[str, str], sqls: Sequence[str]) -> dict[str,
 
 
 def source_columns(node: Node) -> dict[str, str]:
-    """As the macro raw() takes a source when the warehouse is not asked: json is text with JSON in it."""
-    return {name: "STRING" if of.lower() == "json" else of for name, of in node.columns.items() if of}
+    """A source as declared, which is how the macro raw() takes it when the warehouse is not asked."""
+    return {name: of for name, of in node.columns.items() if of}
 
 
 def seed_columns(directory: Path, node: Node) -> dict[str, str]:

@@ -98,12 +98,20 @@
     {%- for column in node.columns.values() -%}
         {%- do columns.update({
             column.name | lower: {
-                'quoted': adapter.quote(column.name), 'type': raw_type(column.data_type)
+                'quoted': adapter.quote(column.name), 'type': raw_declared_type(column.data_type)
             }
         }) -%}
     {%- endfor -%}
     {{- return(columns) -}}
 {% endmacro %}
+
+{#- The type of a declared column whose table is not looked at. BigQuery has a type for JSON, and a loader
+    uses it; in DuckDB it comes as text. -#}
+{% macro raw_declared_type(data_type) -%}
+    {{ return(adapter.dispatch('raw_declared_type')(data_type)) }}
+{%- endmacro %}
+{% macro default__raw_declared_type(data_type) %}{{ return(raw_type(data_type)) }}{% endmacro %}
+{% macro bigquery__raw_declared_type(data_type) %}{{ return(data_type | lower) }}{% endmacro %}
 
 {#- A present column cast to a declared data_type, null where a value does not fit. Empty text is null; whole
     numbers that a loader left as floats are ids again; numbers are epoch seconds, or milliseconds when large,

@@ -26,7 +26,7 @@ NOT_EVALUATED: dict[str, str] = {}
 # Declared types of raw columns: how the table holds them on BigQuery, and in DuckDB's raw tables.
 RAW_TYPES = {
     "string": ("STRING", "VARCHAR"),
-    "json": ("STRING", "VARCHAR"),
+    "json": ("JSON", "VARCHAR"),
     "int64": ("INT64", "BIGINT"),
     "float64": ("FLOAT64", "DOUBLE"),
     "numeric": ("NUMERIC", "DECIMAL(18,2)"),
@@ -34,7 +34,10 @@ RAW_TYPES = {
     "timestamp": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
     "date": ("DATE", "DATE"),
 }
-SEED_TYPES = {"INTEGER": "INT64", **{duck: bigquery for bigquery, duck in RAW_TYPES.values()}}
+SEED_TYPES = {
+    "INTEGER": "INT64",
+    **{duck: bigquery for name, (bigquery, duck) in RAW_TYPES.items() if name != "json"},
+}
 
 
 @dataclass(frozen=True)
