@@ -27,7 +27,8 @@ _MOST_PACKAGES: Final = 10_000
 
 _DEFAULTS: Final[dict[str, Any]] = {
     "runtime.dlthub_telemetry": False,
-    "runtime.log_level": "ERROR",
+    # what fails is raised, in one line; dlt's own log adds traces, and those can quote rows
+    "runtime.log_level": "CRITICAL",
     # which load wrote a row: lineage, and telling rows of a load that never finished
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     # people's data need not lie in the warehouse twice

@@ -10,7 +10,7 @@ import dlt
 import pytest
 
 from dlt_pipelines.bigquery import BigQuery
-from dlt_pipelines.errors import WarehouseError, WarehouseUnavailable, find_ingestion_error
+from dlt_pipelines.errors import WarehouseError, WarehouseUnavailable, find_ingestion_error, plain_errors
 from dlt_pipelines.klaviyo import klaviyo_source
 from dlt_pipelines.pipeline import make_pipeline
 from tests.unit.bigquery_stub import PROJECT, Service, running_service, service_account
@@ -50,6 +50,27 @@ def test_a_job_of_a_load_has_labels_and_limits_and_goes_where_it_is_told(
     assert configuration["labels"] == {"component": "c360", "asset": "load_zendesk"}
     assert configuration["jobTimeoutMs"] == "600000"
     assert configuration["query"]["maximumBytesBilled"] == str(10**9)
+
+
+@pytest.mark.parametrize(
+    ("path", "permission"), [("/jobs", "bigquery.jobs.create"), ("/datasets", "bigquery.datasets.create")]
+)
+def test_a_right_that_is_missing_ends_a_load_within_seconds_in_one_line(
+    service: Service, tmp_path: Path, capfd: pytest.CaptureFixture[str], path: str, permission: str
+) -> None:
+    refusal = f"Access Denied: Project p: User does not have {permission} permission in project p."
+    service.rows = []
+    service.refuses("POST", path, 403, "accessDenied", refusal, times=1000)
+    pipeline = make_pipeline("zendesk", BigQuery(PROJECT), tmp_path)
+
+    with pytest.raises(WarehouseError) as refused, plain_errors():
+        pipeline.run([{"id": 1}], table_name="tickets")
+
+    assert permission in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "Traceback" not in capfd.readouterr().err
+    # dlt takes a refused load job for one that may pass, and starts each of the two a few times
+    assert len([request for request in service.requests if "/upload/" in request]) <= 10
 
 
 def test_the_big_table_is_cut_by_time_and_sorted_by_what_is_asked_for() -> None:
