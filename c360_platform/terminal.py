@@ -131,11 +131,12 @@ def build_and_report(settings: Settings) -> None:
 def say_next_steps(settings: Settings) -> None:
     """Where to look after a demo."""
     home = _shown(settings.home)
+    own = settings.bigquery_dataset_prefix if settings.engine == "bigquery" else ""
     console.print(
         "\nWhere to look next\n"
         f"  make dev: the Dagster UI with this run (c360 dev --home {home})\n"
         f"  c360 run --home {home}: the loop again; nothing changed, nothing is written\n"
-        f"  {_where_tables_are(settings)}: marts.dim_customers, marts.seg_*, c360_sync.*",
+        f"  {_where_tables_are(settings)}: {own}marts.dim_customers, {own}marts.seg_*, {own}c360_sync.*",
         markup=False,
     )
 
