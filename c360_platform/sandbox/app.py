@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from c360_platform.sandbox import control, klaviyo, zendesk
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.limits import Limits
+from c360_platform.sandbox.orders import OrderError, refuse
 from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.traffic import Traffic
 
@@ -31,7 +32,7 @@ def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
     app = Starlette(
         routes=[*observed, *control.routes()],
         middleware=[Middleware(_WithoutTrailingSlash)],
-        exception_handlers={404: _no_such_path, 405: _no_such_method},
+        exception_handlers={404: _no_such_path, 405: _no_such_method, OrderError: refuse},
     )
     app.router.redirect_slashes = False
     app.state.store = store
