@@ -11,6 +11,9 @@ requests a minute) and "Incremental exports" (10 requests a minute).
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +53,27 @@ class Allowance:
     retry_after: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Refuse whatever is taken, save of the tier `spares`, with `retry_after` seconds to go."""
+
+    retry_after: int
+    spares: Tier | None = None
+
+
+_REFUSAL: ContextVar[Refusal | None] = ContextVar("refusal", default=None)
+
+
+@contextmanager
+def refusing(refusal: Refusal) -> Iterator[None]:
+    """Every limit is exhausted for the request that is carried out inside, also when limits are off."""
+    token = _REFUSAL.set(refusal)
+    try:
+        yield
+    finally:
+        _REFUSAL.reset(token)
+
+
 class Limits:
     """Counters of requests per (account, bucket) in windows that are aligned to the clock."""
 
@@ -66,6 +90,9 @@ class Limits:
         A refused request counts in no window. Always granted when limits are switched off.
         """
         limit, seconds = tier.windows[0]
+        refusal = _REFUSAL.get()
+        if refusal is not None and tier is not refusal.spares:
+            return Allowance(False, limit, 0, refusal.retry_after, refusal.retry_after)
         if not self.enabled:
             return Allowance(granted=True, limit=limit, remaining=limit, reset=0, retry_after=0)
         now_us = self._clock.now_us()

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
 from c360_platform.sandbox.app import create_app
 from c360_platform.sandbox.clock import Clock
+from c360_platform.sandbox.connection import SandboxServer
 from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.store import SandboxError, Store
@@ -64,7 +63,7 @@ def running_sandbox(
         sandbox_clock = clock or Clock(store)
         sandbox_limits = Limits(sandbox_clock, enabled=limits)
         app = create_app(store, sandbox_clock, sandbox_limits)
-        server = _server(app)
+        server = SandboxServer(app)
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
         thread.start()
         try:
@@ -93,7 +92,7 @@ def serve(path: Path, port: int, host: str = "127.0.0.1") -> None:
             app = create_app(store, clock, Limits(clock))
             sys.stdout.write(_greeting(f"http://{host}:{listener.getsockname()[1]}", path))
             sys.stdout.flush()
-            _server(app).run([listener])
+            SandboxServer(app).run([listener])
         except KeyboardInterrupt:
             pass
         finally:
@@ -117,21 +116,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _server(app: object) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        backlog=128,
-    )
-    return uvicorn.Server(config)
-
-
-def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+def _await_start(server: SandboxServer, thread: threading.Thread) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:

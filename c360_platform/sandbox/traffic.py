@@ -1,7 +1,7 @@
-"""What passes over the sandbox's wire: counting every request, and misbehaving on demand.
+"""What passes over the sandbox's wire: counting every request, and the faults that wait for one.
 
-Belongs here: everything that may happen to a request regardless of what it asks for. Does not belong here:
-rate limits (`limits`) and rules of a resource. A new kind of fault is a new `Fault.action` in `_misbehave`.
+Belongs here: which request is counted as what and which fault it meets. Does not belong here: rate limits
+(`limits`), what a fault is (`faults`) and what it does (`misbehaviour`).
 """
 
 from __future__ import annotations
@@ -9,36 +9,15 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from c360_platform.sandbox.faults import Fault
+from c360_platform.sandbox.misbehaviour import misbehaving
 
-@dataclass(slots=True)
-class Fault:
-    """One rule: the next `times` requests that match are answered with `status` instead.
-
-    `path` is a template such as `/api/lists/{id}`; None matches every path, as `method` does. With
-    `when="after"` the request is carried out first and only its answer is replaced, as when a gateway fails
-    after Klaviyo has accepted.
-    """
-
-    status: int
-    times: int = 1
-    method: str | None = None
-    path: str | None = None
-    when: Literal["before", "after"] = "before"
-    body: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def matches(self, method: str, template: str) -> bool:
-        return self.times > 0 and self.method in (None, method) and self.path in (None, template)
-
-    def response(self) -> Response:
-        return Response(self.body, status_code=self.status, headers=self.headers)
+__all__ = ["Fault", "Traffic"]
 
 
 class Traffic:
@@ -68,18 +47,17 @@ class Traffic:
 
     def faults(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [asdict(fault) for fault in self._faults if fault.times > 0]
+            return [fault.as_object() for fault in self._faults if fault.times > 0]
 
     def forget_faults(self) -> None:
         with self._lock:
             self._faults.clear()
 
-    def next_fault(self, method: str, template: str) -> Fault | None:
+    def next_fault(self, method: str, template: str, query: bytes) -> Fault | None:
         """The first fault for this request, used up by one."""
         with self._lock:
             for fault in self._faults:
-                if fault.matches(method, template):
-                    fault.times -= 1
+                if fault.meets(method, template, query):
                     return fault
         return None
 
@@ -99,17 +77,8 @@ class _Observed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         self._traffic.count(method, self._template)
-        fault = self._traffic.next_fault(method, self._template)
+        fault = self._traffic.next_fault(method, self._template, scope["query_string"])
         if fault is None:
             await self._app(scope, receive, send)
         else:
-            await self._misbehave(fault, scope, receive, send)
-
-    async def _misbehave(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.when == "after":
-            await self._app(scope, receive, _swallow)
-        await fault.response()(scope, receive, send)
-
-
-async def _swallow(_: Message) -> None:
-    """Takes an answer that nobody shall see."""
+            await misbehaving(fault, self._template, self._app)(scope, receive, send)
