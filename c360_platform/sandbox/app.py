@@ -6,14 +6,16 @@ Handlers find what they share in `request.app.state`: `store`, `clock`, `limits`
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Final
 
 import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from c360_platform.sandbox import control, klaviyo, zendesk
 from c360_platform.sandbox.clock import Clock
@@ -23,6 +25,7 @@ from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.traffic import Traffic
 
 _UNKNOWN_PATH: Final = "(unknown path)"
+_WORTH_BYTES: Final = 1_000  # smaller answers are not compressed (assumed)
 
 
 def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
@@ -31,7 +34,10 @@ def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
     observed = [traffic.observe(route) for route in (*zendesk.routes(), *klaviyo.routes())]
     app = Starlette(
         routes=[*observed, *control.routes()],
-        middleware=[Middleware(_WithoutTrailingSlash)],
+        middleware=[
+            Middleware(_Front, clock=clock),
+            Middleware(GZipMiddleware, minimum_size=_WORTH_BYTES, compresslevel=1),
+        ],
         exception_handlers={404: _no_such_path, 405: _no_such_method, OrderError: refuse},
     )
     app.router.redirect_slashes = False
@@ -42,16 +48,34 @@ def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
     return app
 
 
-class _WithoutTrailingSlash:
-    """Both forms of a path reach the same route: Klaviyo links to `/api/lists/X/`, its SDK calls without."""
+class _Front:
+    """What holds for every request: the slash at the end of a path, and the time of the answer.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Both forms of a path reach the same route: Klaviyo links to `/api/lists/X/`, its SDK calls without. The
+    Date header is the sandbox's time, so that a client that reads the server's time stays with its clock.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self._app = app
+        self._clock = clock
+        self._date = (0, b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/" and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
-        await self._app(scope, receive, send)
+            scope["path"] = scope["path"].rstrip("/") or "/"
+
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [(b"date", self._now()), *message.get("headers", ())]
+            await send(message)
+
+        await self._app(scope, receive, send_dated)
+
+    def _now(self) -> bytes:
+        second = self._clock.now_s()
+        if second != self._date[0]:
+            self._date = (second, formatdate(second, usegmt=True).encode())
+        return self._date[1]
 
 
 async def _no_such_path(request: Request, _: Exception) -> Response:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from c360_platform.sandbox.clock import Clock
+from c360_platform.sandbox.exchange import read_body
 from c360_platform.sandbox.klaviyo import errors
 from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.klaviyo.settings import Key, KlaviyoSettings
@@ -106,8 +107,11 @@ class Endpoint:
         try:
             if not all(key.allows(scope) for scope in self.scopes):
                 raise errors.permission_denied()
-            raw_body = await request.body()
-            if len(raw_body) > MAX_BODY_BYTES:
+            encoding = request.headers.get("content-encoding", "identity")
+            raw_body = await read_body(request.receive, MAX_BODY_BYTES)
+            if encoding.lower() != "identity":
+                raise errors.unsupported_encoding(encoding)
+            if raw_body is None:
                 raise errors.payload_too_large("5MB")
             call = Call(
                 store=state.store,

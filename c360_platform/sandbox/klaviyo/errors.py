@@ -21,6 +21,7 @@ _TITLES: Final = {
     "throttled": "Request was throttled.",
     "method_not_allowed": "Method not allowed.",
     "payload_too_large": "Payload too large.",
+    "unsupported_media_type": "Unsupported media type.",
 }
 _RATE_LIMIT_PAGE: Final = "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling#rate-limits"
 
@@ -108,3 +109,9 @@ def throttled(seconds: int) -> ApiError:
 def payload_too_large(limit: str) -> ApiError:
     """413 for a body above `limit` (words, e.g. "5MB")."""
     return ApiError(413, Problem(f"Payload must not exceed {limit}.", code="payload_too_large"))
+
+
+def unsupported_encoding(encoding: str) -> ApiError:
+    """415 for a compressed body: no document says that one is accepted (assumed)."""
+    detail = f"Unsupported content encoding '{encoding[:40]}' in request."
+    return ApiError(415, Problem(detail, code="unsupported_media_type"))
