@@ -55,10 +55,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Refuse whatever is taken, save of the tier `spares`, with `retry_after` seconds to go."""
+    """Refuse whatever is taken, save in the bucket `spares`, with `retry_after` seconds to go."""
 
     retry_after: int
-    spares: Tier | None = None
+    spares: str | None = None
 
 
 _REFUSAL: ContextVar[Refusal | None] = ContextVar("refusal", default=None)
@@ -91,7 +91,7 @@ class Limits:
         """
         limit, seconds = tier.windows[0]
         refusal = _REFUSAL.get()
-        if refusal is not None and tier is not refusal.spares:
+        if refusal is not None and bucket != refusal.spares:
             return Allowance(False, limit, 0, refusal.retry_after, refusal.retry_after)
         if not self.enabled:
             return Allowance(granted=True, limit=limit, remaining=limit, reset=0, retry_after=0)

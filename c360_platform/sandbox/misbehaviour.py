@@ -24,13 +24,13 @@ from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.connection import connection_of
 from c360_platform.sandbox.exchange import Taken, gone, read_body, replay
 from c360_platform.sandbox.faults import CURSORS, Fault, pairs
-from c360_platform.sandbox.limits import ZENDESK_ACCOUNT, Refusal, refusing
-from c360_platform.sandbox.store import Store
+from c360_platform.sandbox.klaviyo.import_work import Fate, set_fate
+from c360_platform.sandbox.limits import Refusal, refusing
 
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 _NO_CURSOR: Final = "no-such-cursor"
 _NO_KEY: Final = {b"klaviyo-api-key": b"Klaviyo-API-Key revoked", b"bearer": b"Bearer revoked"}
-_FATES: Final = {"cancelled_job": "cancelled", "stuck_job": "queued"}
+_FATES: Final[Mapping[str, Fate]] = {"cancelled_job": "cancelled", "stuck_job": "queued"}
 _EXPORTS: Final = "/api/v2/incremental/"
 
 
@@ -193,7 +193,7 @@ async def _throttle(wire: _Wire) -> None:
     told = fault.retry_after
     seconds = 0 if told is None else 1 if isinstance(told, str) else ceil(told)
     # An export has two limits; its own is the one that clients run into.
-    spared = ZENDESK_ACCOUNT if wire.template.startswith(_EXPORTS) else None
+    spared = "account" if wire.template.startswith(_EXPORTS) else None
     with refusing(Refusal(seconds, spared)):
         taken = await wire.take()
     del taken.headers["retry-after"]
@@ -220,11 +220,7 @@ async def _job(wire: _Wire) -> None:
     taken = await wire.take()
     if taken.status == 202:
         job_id = orjson.loads(taken.body)["data"]["id"]
-        store: Store = wire.scope["app"].state.store
-        store.execute(
-            "insert or replace into kl_import_fate (job_id, fate) values (?, ?)",
-            (job_id, _FATES[wire.fault.kind]),
-        )
+        set_fate(wire.scope["app"].state.store, job_id, _FATES[wire.fault.kind])
     await taken.send(wire.send)
 
 
