@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FILLED: Final = (
     *("kl_metric", "kl_list", "kl_list_member", "kl_profile", "kl_event"),
     *("zd_organization", "zd_user", "zd_ticket", "zd_satisfaction_rating", "zd_survey_response"),
-    *("zd_ticket_event", "zd_ticket_metric_event"),
+    *("zd_ticket_event", "zd_ticket_metric_event", "zd_object"),
 )
 _EMPTIED: Final = ("kl_import_job", "kl_import_error", "kl_import_profile")
 _CHUNK: Final = 20_000

@@ -1,7 +1,7 @@
 """Zendesk's reading side as the platform and other clients use it, under `/api/v2`.
 
-Belongs here: exports, lists, their pages, limits and errors, in Zendesk's documented form. Does not belong
-here: writing tickets (the world generator and tests write the store), the server, and any dlt code.
+Belongs here: exports, lists, their pages, limits and errors, in Zendesk's documented form; changing the
+account over control paths. Does not belong here: Zendesk's own writing side, the server, and any dlt code.
 
 Sources of the rules: Zendesk developer documentation, "Incremental Exports", "Pagination", "Rate Limits",
 "Satisfaction Ratings", "Ticket Metrics", "Ticket Metric Events", "CSAT Survey Responses", "Ticket Fields".
@@ -13,9 +13,13 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk import (
+    account,
+    directory,
     organizations,
     satisfaction_ratings,
+    search,
     survey_responses,
+    ticket_audits,
     ticket_events,
     ticket_fields,
     ticket_metric_events,
@@ -34,6 +38,10 @@ _RESOURCES = (
     ticket_fields,
     satisfaction_ratings,
     survey_responses,
+    ticket_audits,
+    directory,
+    search,
+    account,
 )
 
 

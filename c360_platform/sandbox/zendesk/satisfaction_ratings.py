@@ -11,8 +11,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from c360_platform.sandbox.zendesk.paging import Table, cursor_page, moment, select_page, stored_body
-from c360_platform.sandbox.zendesk.protocol import get, invalid_value
+from c360_platform.sandbox.zendesk.lists import listed
+from c360_platform.sandbox.zendesk.positions import Table, body_with_url, moment
+from c360_platform.sandbox.zendesk.protocol import get, invalid_value, not_found, path_id
 
 _RATINGS = Table("zd_satisfaction_rating", time="created_at / 1000000")
 _SCORE: Final = "json_extract(body, '$.score')"
@@ -28,8 +29,11 @@ _SCORE_FILTERS: Final = {
 
 
 def routes() -> list[Route]:
-    """`/satisfaction_ratings`."""
-    return get("/satisfaction_ratings", _ratings, admin=True)
+    """`/satisfaction_ratings` and `/satisfaction_ratings/{id}`."""
+    return [
+        *get("/satisfaction_ratings", _ratings, admin=True),
+        *get("/satisfaction_ratings/{id:int}", _one, admin=True),
+    ]
 
 
 def _ratings(request: Request) -> dict[str, Any]:
@@ -40,5 +44,20 @@ def _ratings(request: Request) -> dict[str, Any]:
         f" and {_SCORE_FILTERS[score]}" if score else ""
     )
     start, end = moment(request, "start_time"), moment(request, "end_time")
-    page = select_page(request, _RATINGS, where, (start or 0, end if end is not None else 2**62))
-    return cursor_page(request, "satisfaction_ratings", page, stored_body)
+    return listed(
+        request,
+        "satisfaction_ratings",
+        _RATINGS,
+        body_with_url(request, "satisfaction_ratings"),
+        where=where,
+        parameters=(start or 0, end if end is not None else 2**62),
+    )
+
+
+def _one(request: Request) -> dict[str, Any]:
+    row = request.app.state.store.row(
+        "select id, body from zd_satisfaction_rating where id = ?", (path_id(request),)
+    )
+    if row is None:
+        raise not_found()
+    return {"satisfaction_rating": body_with_url(request, "satisfaction_ratings")(row)}

@@ -13,13 +13,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from c360_platform.sandbox.zendesk.paging import (
-    CursorPage,
-    cursor_page,
-    decode_position,
-    list_page_size,
-    stored_body,
-)
+from c360_platform.sandbox.zendesk.lists import CursorPage, cursor_page, list_page_size
+from c360_platform.sandbox.zendesk.positions import decode, stored_body
 from c360_platform.sandbox.zendesk.protocol import get, invalid_value
 
 _PAGE: Final = 50
@@ -55,7 +50,7 @@ def _responses(request: Request) -> dict[str, Any]:
         parameters += ids
     if (after := query.get("page[after]")) is not None:
         where.append("id > ?" if sort == "id" else "id < ?")
-        parameters.append(str(decode_position(after)[1]))
+        parameters.append(str(decode(after)[1]))
     size = list_page_size(request, _PAGE)
     rows = request.app.state.store.rows(
         f"select id, body from zd_survey_response where {' and '.join(where)}"

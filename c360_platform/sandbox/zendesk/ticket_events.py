@@ -13,7 +13,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from c360_platform.sandbox.zendesk.paging import Table, stored_body, time_export
+from c360_platform.sandbox.zendesk.exports import time_export
+from c360_platform.sandbox.zendesk.positions import Table, stored_body
 from c360_platform.sandbox.zendesk.protocol import get
 
 _EVENTS = Table("zd_ticket_event", time="occurred_at / 1000000")

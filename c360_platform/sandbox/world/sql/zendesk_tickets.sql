@@ -1,5 +1,5 @@
 -- Tickets with their metric sets and satisfaction, in the legacy form until a switch 200 days ago,
--- by survey since.
+-- by survey since. Some deleted tickets are scrubbed: Zendesk keeps the row, not what was said.
 
 create or replace temp macro csat_switch() as world_end() - interval 200 days;
 
@@ -131,9 +131,12 @@ select
         'created_at', iso_seconds(ticket.opened_at),
         'updated_at', iso_seconds(ticket.changed_at),
         'type', 'question',
-        'subject', 'Frage zu ' || ticket.topic,
-        'raw_subject', 'Frage zu ' || ticket.topic,
-        'description', 'Guten Tag, ich habe eine Frage zum Thema ' || ticket.topic || '.',
+        'subject', case when is_scrubbed then 'SCRUBBED' else 'Frage zu ' || ticket.topic end,
+        'raw_subject', case when is_scrubbed then 'SCRUBBED' else 'Frage zu ' || ticket.topic end,
+        'description', case
+            when is_scrubbed then 'SCRUBBED'
+            else 'Guten Tag, ich habe eine Frage zum Thema ' || ticket.topic || '.'
+        end,
         'priority', pick(
             ['normal', 'normal', 'normal', 'high', 'low', 'urgent'], 'priority', ticket.ticket_key
         ),
@@ -211,7 +214,10 @@ select
         ),
         'on_hold_time_in_minutes', minutes_json(0::bigint)
     )::varchar as metric_set,
-from zendesk_ticket as ticket
+from (
+    select *, status = 'deleted' and chance('scrubbed', ticket_key, 0.3) as is_scrubbed
+    from zendesk_ticket
+) as ticket
 left join zendesk_rating using (ticket_id);
 
 insert into world.records

@@ -169,6 +169,26 @@ select
     )::varchar as body,
 from people;
 
+-- The names behind ids in tickets, users and organisations.
+create temp table zd_object as
+with named (collection, id, members) as (
+    values
+    ('ticket_fields', 27642, json_object('type', 'text', 'title', 'Topic')),
+    ('groups', 380000000001, json_object('name', 'Service', 'default', true, 'deleted', false)),
+    ('brands', 370000000001, json_object('name', 'Shop', 'active', true, 'default', true)),
+    ('user_fields', 27700, json_object('type', 'text', 'key', 'tier', 'title', 'Tier')),
+    ('organization_fields', 27800, json_object('type', 'text', 'key', 'discount', 'title', 'Discount'))
+)
+
+select
+    collection,
+    id,
+    json_merge_patch(members, json_object(
+        'id', id,
+        'created_at', iso_seconds(world_end() - interval 1100 days),
+        'updated_at', iso_seconds(world_end() - interval 1100 days)
+    ))::varchar as body,
+from named;
 
 -- Truth -------------------------------------------------------------------------------------------
 
