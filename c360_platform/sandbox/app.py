@@ -1,7 +1,7 @@
 """The sandbox's HTTP application: Klaviyo under /api/, Zendesk under /api/v2/, control under /sandbox/.
 
 Belongs here: putting the parts together, and what holds for every path. Does not belong here: resources.
-Handlers find what they share in `request.app.state`: `store`, `clock`, `limits`, `traffic`.
+Handlers find what they share in `request.app.state`: `store`, `clock`, `limits`, `traffic`, `benchmark`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from c360_platform.sandbox import control, klaviyo, zendesk
+from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.orders import OrderError, refuse
@@ -28,7 +29,7 @@ _UNKNOWN_PATH: Final = "(unknown path)"
 _WORTH_BYTES: Final = 1_000  # smaller answers are not compressed (assumed)
 
 
-def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
+def create_app(store: Store, clock: Clock, limits: Limits, *, benchmark: bool = False) -> Starlette:
     """The application over one store; it starts nothing and owns nothing."""
     traffic = Traffic()
     observed = [traffic.observe(route) for route in (*zendesk.routes(), *klaviyo.routes())]
@@ -45,6 +46,7 @@ def create_app(store: Store, clock: Clock, limits: Limits) -> Starlette:
     app.state.clock = clock
     app.state.limits = limits
     app.state.traffic = traffic
+    app.state.benchmark = Benchmark(enabled=benchmark)
     return app
 
 

@@ -4,27 +4,30 @@ Belongs here: the clock, the limits, the traffic, a view of everything. Does not
 the two services has (`klaviyo.control`, `zendesk.control`). No key is needed; the server listens on loopback
 only.
 
-    GET  /sandbox/state                     clock, limits, waiting faults, settings, rows per table
+    GET  /sandbox/state                     clock, limits, benchmark counts, faults, settings, rows per table
     POST /sandbox/clock                     {"advance_seconds": 61} | {"set": "2026-11-20T00:00:00Z"}
                                             | {"freeze": true|false} | {"reset": true}
     POST /sandbox/limits                    {"enabled": false} | {"reset": true}
+    POST /sandbox/benchmark                 {"enabled": true} | {"reset": true}
     GET, DELETE /sandbox/calls              requests by method and path template; forget them
-    POST, DELETE /sandbox/faults            a `traffic.Fault` as an object; forget them
+    POST, DELETE /sandbox/faults            a `faults.Fault` as an object; forget them
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from c360_platform.sandbox.benchmark import Benchmark
+from c360_platform.sandbox.faults import Fault
 from c360_platform.sandbox.klaviyo import control as klaviyo
 from c360_platform.sandbox.orders import answer, read_order
 from c360_platform.sandbox.store import Store
-from c360_platform.sandbox.traffic import Fault
 from c360_platform.sandbox.zendesk import control as zendesk
 
 
@@ -35,7 +38,7 @@ class _Clock(msgspec.Struct, forbid_unknown_fields=True):
     reset: bool = False
 
 
-class _Limits(msgspec.Struct, forbid_unknown_fields=True):
+class _Switch(msgspec.Struct, forbid_unknown_fields=True):
     enabled: bool | None = None
     reset: bool = False
 
@@ -46,6 +49,7 @@ def routes() -> list[Route]:
         Route("/sandbox/state", _get_state, methods=["GET"]),
         Route("/sandbox/clock", _post_clock, methods=["POST"]),
         Route("/sandbox/limits", _post_limits, methods=["POST"]),
+        Route("/sandbox/benchmark", _post_benchmark, methods=["POST"]),
         Route("/sandbox/calls", _get_calls, methods=["GET"]),
         Route("/sandbox/calls", _delete_calls, methods=["DELETE"]),
         Route("/sandbox/faults", _post_faults, methods=["POST"]),
@@ -61,6 +65,7 @@ async def _get_state(request: Request) -> Response:
         {
             "now": state.clock.now().isoformat(),
             "limits": state.limits.enabled,
+            "benchmark": _benchmark(state.benchmark),
             "faults": state.traffic.faults(),
             **klaviyo.settings_in(state.store),
             **zendesk.settings_in(state.store),
@@ -84,13 +89,23 @@ async def _post_clock(request: Request) -> Response:
 
 
 async def _post_limits(request: Request) -> Response:
-    order = await read_order(request, _Limits)
+    order = await read_order(request, _Switch)
     limits = request.app.state.limits
     if order.enabled is not None:
         limits.enabled = order.enabled
     if order.reset:
         limits.reset()
     return answer({"enabled": limits.enabled})
+
+
+async def _post_benchmark(request: Request) -> Response:
+    order = await read_order(request, _Switch)
+    benchmark: Benchmark = request.app.state.benchmark
+    if order.enabled is not None:
+        benchmark.enabled = order.enabled
+    if order.reset:
+        benchmark.reset()
+    return answer(_benchmark(benchmark))
 
 
 async def _get_calls(request: Request) -> Response:
@@ -110,6 +125,10 @@ async def _post_faults(request: Request) -> Response:
 async def _delete_faults(request: Request) -> Response:
     request.app.state.traffic.forget_faults()
     return Response(status_code=204)
+
+
+def _benchmark(benchmark: Benchmark) -> dict[str, Any]:
+    return {"enabled": benchmark.enabled, "counts": benchmark.counts()}
 
 
 def _rows_per_table(store: Store) -> dict[str, int]:

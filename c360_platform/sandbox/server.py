@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from c360_platform.sandbox.app import create_app
+from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.connection import SandboxServer
 from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
@@ -37,6 +38,7 @@ class Sandbox:
     clock: Clock
     limits: Limits
     traffic: Traffic
+    benchmark: Benchmark
 
     def calls(self) -> dict[str, int]:
         """Requests by `METHOD /path/template` since the start."""
@@ -49,12 +51,12 @@ class Sandbox:
 
 @contextmanager
 def running_sandbox(
-    path: Path, *, clock: Clock | None = None, limits: bool = True, port: int = 0
+    path: Path, *, clock: Clock | None = None, limits: bool = True, benchmark: bool = False, port: int = 0
 ) -> Iterator[Sandbox]:
     """Serve the state in the SQLite file `path` from a thread until the block ends.
 
-    `port` 0 takes a free one. Raises `SandboxError` when the port is in use, `StoreError` when the file
-    cannot be opened.
+    `port` 0 takes a free one; `benchmark` counts bulk writes without keeping them. Raises `SandboxError` when
+    the port is in use, `StoreError` when the file cannot be opened.
     """
     listener = _listen("127.0.0.1", port)
     store: Store | None = None
@@ -62,14 +64,15 @@ def running_sandbox(
         store = Store(path)
         sandbox_clock = clock or Clock(store)
         sandbox_limits = Limits(sandbox_clock, enabled=limits)
-        app = create_app(store, sandbox_clock, sandbox_limits)
+        app = create_app(store, sandbox_clock, sandbox_limits, benchmark=benchmark)
         server = SandboxServer(app)
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
         thread.start()
         try:
             _await_start(server, thread)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            yield Sandbox(url, store, sandbox_clock, sandbox_limits, app.state.traffic)
+            state = app.state
+            yield Sandbox(url, store, sandbox_clock, sandbox_limits, state.traffic, state.benchmark)
         finally:
             server.should_exit = True
             thread.join()

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.exchange import read_body
 from c360_platform.sandbox.klaviyo import errors
@@ -39,6 +40,7 @@ class Call:
     store: Store
     clock: Clock
     settings: KlaviyoSettings
+    benchmark: Benchmark
     key: Key
     base: str  # "http://host:port", from the Host header
     path: str
@@ -117,6 +119,7 @@ class Endpoint:
                 store=state.store,
                 clock=state.clock,
                 settings=settings,
+                benchmark=state.benchmark,
                 key=key,
                 base=f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}",
                 path=request.url.path,
