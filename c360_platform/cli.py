@@ -110,14 +110,26 @@ def load(
 @app.command()
 def sandbox(
     home: Home = None,
-    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = SANDBOX_PORT,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = SANDBOX_PORT,
+    host: Annotated[
+        str,
+        typer.Option("--host", help="Address to listen on. Nobody is asked for a key on the control paths."),
+    ] = "127.0.0.1",
+    limits: Annotated[
+        bool, typer.Option("--limits/--no-limits", help="Keep the services' rate limits.")
+    ] = True,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Check and count bulk writes without keeping them.")
+    ] = False,
 ) -> None:
     """Serve the stand-ins for Klaviyo and Zendesk until interrupted."""
     from c360_platform.sandbox.server import serve
 
     settings = _settings(home)
     settings.home.mkdir(parents=True, exist_ok=True)
-    serve(settings.sandbox_path, port)
+    serve(settings.sandbox_path, port, host, limits=limits, benchmark=benchmark)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from c360_platform.sandbox.app import create_app
 from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.connection import SandboxServer
+from c360_platform.sandbox.greeting import greeting
 from c360_platform.sandbox.klaviyo.import_work import work_off_jobs
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.store import SandboxError, Store
@@ -82,7 +83,9 @@ def running_sandbox(
             store.close()
 
 
-def serve(path: Path, port: int, host: str = "127.0.0.1") -> None:
+def serve(
+    path: Path, port: int, host: str = "127.0.0.1", *, limits: bool = True, benchmark: bool = False
+) -> None:
     """Serve in the foreground until interrupted; prints how to point clients at it.
 
     Raises `SandboxError` when the port is in use, `StoreError` when the file cannot be opened.
@@ -92,8 +95,9 @@ def serve(path: Path, port: int, host: str = "127.0.0.1") -> None:
         store = Store(path)
         try:
             clock = Clock(store)
-            app = create_app(store, clock, Limits(clock))
-            sys.stdout.write(_greeting(f"http://{host}:{listener.getsockname()[1]}", path))
+            app = create_app(store, clock, Limits(clock, enabled=limits), benchmark=benchmark)
+            url = f"http://{host}:{listener.getsockname()[1]}"
+            sys.stdout.write(greeting(url, path, limits=limits, benchmark=benchmark))
             sys.stdout.flush()
             SandboxServer(app).run([listener])
         except KeyboardInterrupt:
@@ -125,16 +129,3 @@ def _await_start(server: SandboxServer, thread: threading.Thread) -> None:
         if not thread.is_alive() or time.monotonic() > deadline:
             raise SandboxError("the sandbox did not start; run `c360 sandbox` to see why")
         time.sleep(0.005)
-
-
-def _greeting(url: str, path: Path) -> str:
-    return f"""\
-Sandbox at {url} (state: {path}); Ctrl-C stops it, nothing is lost.
-
-  Klaviyo, Python:  KlaviyoAPI("pk_demo_local", test_host="{url}")
-  Klaviyo, curl:    curl -g -H 'Authorization: Klaviyo-API-Key pk_demo_local' -H 'revision: 2026-10-15' \\
-                      '{url}/api/profiles?page[size]=5'
-  Zendesk, curl:    curl -u 'agent@sandbox.example/token:demo' \\
-                      '{url}/api/v2/incremental/tickets/cursor.json?start_time=0'
-  State and calls:  curl {url}/sandbox/state ; curl {url}/sandbox/calls
-"""
