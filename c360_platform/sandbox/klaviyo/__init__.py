@@ -7,7 +7,26 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from c360_platform.sandbox.klaviyo import accounts, events, imports, lists, metrics, profiles, subscriptions
+from c360_platform.sandbox.klaviyo import (
+    accounts,
+    data_privacy,
+    events,
+    flow_actions,
+    flows,
+    group_relations,
+    imports,
+    lists,
+    metrics,
+    profile_merges,
+    profile_relations,
+    profiles,
+    segments,
+    subscriptions,
+    suppressions,
+    tag_groups,
+    taggings,
+    tags,
+)
 from c360_platform.sandbox.klaviyo.counting import counted
 from c360_platform.sandbox.klaviyo.endpoint import router_error
 
@@ -16,5 +35,9 @@ __all__ = ["router_error", "routes"]
 
 def routes() -> list[Route]:
     """Every Klaviyo path."""
-    resources = (accounts, profiles, imports, lists, events, metrics, subscriptions)
+    resources = (
+        *(accounts, profiles, profile_relations, profile_merges, data_privacy, imports),
+        *(subscriptions, suppressions, lists, segments, events, metrics),
+        *(flows, flow_actions, tags, tag_groups, taggings, group_relations),
+    )
     return [counted(endpoint).route() for resource in resources for endpoint in resource.endpoints()]

@@ -4,7 +4,8 @@ Belongs here: an event's form in both calls that send events, its rules, its pro
 belong here: HTTP and reading.
 
 An event is recorded once per (profile, metric, unique_id); without a unique_id its second stands for one. A
-later event with the same three is dropped silently, as recorded from a live account.
+later event with the same three is dropped silently, as recorded from a live account. What is recorded becomes
+readable after the lag of events, back-dated ones after theirs, and a new metric with the first event of it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.klaviyo import ids, times
 from c360_platform.sandbox.klaviyo.bodies import profile_problems
 from c360_platform.sandbox.klaviyo.errors import Problem
+from c360_platform.sandbox.klaviyo.lags import Lags, lags_in
 from c360_platform.sandbox.klaviyo.metrics import metric_ids
 from c360_platform.sandbox.klaviyo.profile_batch import (
     ConflictError,
@@ -34,6 +36,7 @@ MAX_STRING_BYTES: Final = 100_000
 MAX_METRIC_NAME: Final = 127
 _EARLIEST_S: Final = times.parse("1990-01-01T00:00:00Z") // 1_000_000
 _YEAR_S: Final = 366 * 24 * 3600
+_FRESH_S: Final = 3600
 _ANONYMOUS: Final = ("anonymous_id", "_kx")
 _EXTRA: Final = ("anonymous_id",)
 
@@ -51,6 +54,10 @@ class SentEvent:
     @property
     def metric(self) -> str:
         return str(self.attributes["metric"]["data"]["attributes"]["name"])
+
+    @property
+    def is_backfill(self) -> bool:
+        return self.backfill or bool(self.attributes.get("backfill"))
 
     def second(self, now_s: int) -> int:
         time = self.attributes.get("time")
@@ -89,18 +96,27 @@ def event_problems(events: Sequence[SentEvent], clock: Clock) -> list[Problem]:
 
 def record_events(store: Store, clock: Clock, events: Sequence[SentEvent]) -> None:
     """Record events; profiles and metrics that do not exist are made. One transaction."""
-    now_us = clock.now_us()
+    now_us, lags = clock.now_us(), lags_in(store)
     with store.transaction() as connection:
         batch = ProfileBatch(connection, now_us)
         batch.load(_identifiers(event.profile) for event in events)
-        metrics = metric_ids(connection, {event.metric for event in events}, now_us)
+        connection.execute("delete from kl_hidden where until_at <= ?", (now_us,))
+        metrics, new_metrics = metric_ids(connection, {event.metric for event in events}, now_us)
+        hidden: dict[tuple[str, str], int] = {}
         merged: set[str] = set()
         rows = []
         for event in events:
             profile = _profile_of(batch, event, merged)
             if profile is None:
                 continue
-            rows.append(_row(event, profile.id, metrics[event.metric], now_us))
+            row = _row(event, profile.id, metrics[event.metric], now_us)
+            rows.append(row)
+            lag_us = _lag_us(event, lags, now_us)
+            if lag_us:
+                hidden["event", row[0]] = now_us + lag_us
+            if event.metric in new_metrics:
+                key = ("metric", metrics[event.metric])
+                hidden[key] = min(hidden.get(key, now_us + lag_us), now_us + lag_us)
             batch.saw_event(profile, now_us)
         batch.write()
         connection.executemany(
@@ -109,6 +125,21 @@ def record_events(store: Store, clock: Clock, events: Sequence[SentEvent]) -> No
             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
+        connection.executemany(  # an event that was there before is readable already
+            "insert or ignore into kl_hidden (kind, id, until_at) select ?, ?, ? "
+            "where ? = 'metric' or exists (select 1 from kl_event where id = ? and received_at = ?)",
+            [
+                (kind, one, until_us, kind, one, now_us)
+                for (kind, one), until_us in hidden.items()
+                if until_us > now_us
+            ],
+        )
+
+
+def _lag_us(event: SentEvent, lags: Lags, now_us: int) -> int:
+    is_old = now_us // 1_000_000 - event.second(now_us // 1_000_000) > _FRESH_S
+    lag = lags.back_dated_events if is_old or event.is_backfill else lags.events
+    return int(lag * 1_000_000)
 
 
 def _profile_of(batch: ProfileBatch, event: SentEvent, merged: set[str]) -> Profile | None:
@@ -176,7 +207,7 @@ def _row(event: SentEvent, profile_id: str, metric_id: str, now_us: int) -> tupl
         orjson.dumps(attributes["properties"]).decode(),
         attributes.get("value"),
         attributes.get("value_currency"),
-        int(event.backfill or bool(attributes.get("backfill"))),
+        int(event.is_backfill),
     )
 
 

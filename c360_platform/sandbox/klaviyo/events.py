@@ -7,11 +7,13 @@ does (`event_work`).
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from c360_platform.sandbox.klaviyo import errors, ids, times
+from c360_platform.sandbox.klaviyo.attributions import attribution_id, attribution_resource
 from c360_platform.sandbox.klaviyo.bodies import check_model, raise_if_any
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
 from c360_platform.sandbox.klaviyo.event_work import SentEvent, event_problems, record_events
@@ -33,6 +35,9 @@ _FILTERS: Final = {
     "datetime": FilterField(COMPARISONS, "e.occurred_at", "time", units=1),
     "timestamp": FilterField(COMPARISONS, "e.occurred_at", "number", units=1),
 }
+_READABLE: Final = (
+    "not exists (select 1 from kl_hidden as h where h.kind = 'event' and h.id = e.id and h.until_at > ?)"
+)
 _EVENTS: Final = Collection(
     columns=(
         "e.id, e.uuid, e.profile_id, e.metric_id, e.unique_id, e.occurred_at, e.properties, e.value, "
@@ -48,10 +53,27 @@ _EVENTS: Final = Collection(
 
 
 def endpoints() -> list[Endpoint]:
+    one = "/api/events/{id}"
     return [
         Endpoint("GET", "/api/events", get_events, XL, ("events:read",)),
         Endpoint("POST", "/api/events", create_event, XL, ("events:write",)),
         Endpoint("GET", "/api/events/{id}", get_event, M, ("events:read",)),
+        Endpoint("GET", f"{one}/profile", get_profile_of_event, XL, ("events:read", "profiles:read")),
+        Endpoint("GET", f"{one}/metric", get_metric_of_event, XL, ("events:read", "metrics:read")),
+        Endpoint(
+            "GET",
+            f"{one}/relationships/profile",
+            partial(get_id_of_event, kind="profile"),
+            XL,
+            ("events:read", "profiles:read"),
+        ),
+        Endpoint(
+            "GET",
+            f"{one}/relationships/metric",
+            partial(get_id_of_event, kind="metric"),
+            XL,
+            ("events:read", "metrics:read"),
+        ),
         Endpoint("POST", "/api/event-bulk-create-jobs", bulk_create_events, M, ("events:write",)),
     ]
 
@@ -96,7 +118,10 @@ def bulk_create_events(call: Call) -> Answer:
 
 
 def get_events(call: Call) -> Answer:
-    page = read_page(call, _EVENTS, conditions(call.params.get("filter"), _FILTERS))
+    found = conditions(call.params.get("filter"), _FILTERS)
+    if call.store.value("select 1 from kl_hidden limit 1") is not None:
+        found.add(_READABLE, call.clock.now_us())
+    page = read_page(call, _EVENTS, found)
     fields = _fields(call)
     body: dict[str, Any] = {"data": [_resource(call, row, fields) for row in page.rows], "links": page.links}
     wanted = includes(call.params, _INCLUDES)
@@ -106,17 +131,37 @@ def get_events(call: Call) -> Answer:
 
 
 def get_event(call: Call) -> Answer:
-    event_id = call.path_params["id"]
-    row = call.store.row(f"{_EVENTS.select} where e.id = ?", (event_id,))
-    if row is None:
-        if not ids.is_event_id(event_id):  # recorded: 400, not 404
-            raise errors.invalid(f"Invalid Event ID: '{event_id}'", "/data/id")
-        raise errors.not_found(f"An event with id {event_id} does not exist.")
+    row = _event(call)
     body: dict[str, Any] = {"data": _resource(call, row, _fields(call)), "links": {"self": call.self_link()}}
     wanted = includes(call.params, _INCLUDES)
     if wanted:
         body["included"] = _included(call, [row], wanted)
     return Answer(body=body)
+
+
+def get_profile_of_event(call: Call) -> Answer:
+    (data,) = _profiles(call, [_event(call)], subscribable=True)
+    return Answer(body={"data": data, "links": {"self": call.self_link()}})
+
+
+def get_metric_of_event(call: Call) -> Answer:
+    (data,) = _metrics(call, [_event(call)])
+    return Answer(body={"data": data, "links": {"self": call.self_link()}})
+
+
+def get_id_of_event(call: Call, kind: str) -> Answer:
+    data = {"type": kind, "id": _event(call)[f"{kind}_id"]}
+    return Answer(body={"data": data, "links": {"self": call.self_link()}})
+
+
+def _event(call: Call) -> sqlite3.Row:
+    event_id = call.path_params["id"]
+    row = call.store.row(f"{_EVENTS.select} where e.id = ? and {_READABLE}", (event_id, call.clock.now_us()))
+    if row is None:
+        if not ids.is_event_id(event_id):  # recorded: 400, not 404
+            raise errors.invalid(f"Invalid Event ID: '{event_id}'", "/data/id")
+        raise errors.not_found(f"An event with id {event_id} does not exist.")
+    return row
 
 
 def _fields(call: Call) -> Fields:
@@ -134,17 +179,21 @@ def _resource(call: Call, row: sqlite3.Row, fields: Fields) -> dict[str, Any]:
         attributes["datetime"] = times.iso_seconds(row["occurred_at"])
     if fields.wants("uuid"):
         attributes["uuid"] = row["uuid"]
+    relationships: dict[str, Any] = {
+        name: {
+            "data": {"type": name, "id": row[f"{name}_id"]},
+            "links": {"self": f"{link}relationships/{name}/", "related": f"{link}{name}/"},
+        }
+        for name in ("profile", "metric")
+    }
+    attribution = attribution_id(row)
+    if attribution is not None:  # recorded: without one the relationship is missing
+        relationships["attributions"] = {"data": [{"type": "attribution", "id": attribution}]}
     return {
         "type": "event",
         "id": row["id"],
         "attributes": attributes,
-        "relationships": {
-            name: {
-                "data": {"type": name, "id": row[f"{name}_id"]},
-                "links": {"self": f"{link}relationships/{name}/", "related": f"{link}{name}/"},
-            }
-            for name in ("profile", "metric")
-        },
+        "relationships": relationships,
         "links": {"self": link},
     }
 
@@ -162,19 +211,29 @@ def _properties(row: sqlite3.Row, parts: set[str]) -> dict[str, Any]:
 def _included(call: Call, rows: list[sqlite3.Row], wanted: set[str]) -> list[dict[str, Any]]:
     included: list[dict[str, Any]] = []
     if "metric" in wanted:
-        found = call.store.rows(
-            f"select {METRIC_COLUMNS} from kl_metric as m where m.id in (select value from json_each(?))",
-            (_id_list(rows, "metric_id"),),
-        )
-        included += [metric_resource(call, row) for row in found]
+        included += _metrics(call, rows)
     if "profile" in wanted:
-        view = ProfileView(call.params, call.base, subscribable=False)
-        found = call.store.rows(
-            f"select {PROFILE_COLUMNS} from kl_profile as p where p.id in (select value from json_each(?))",
-            (_id_list(rows, "profile_id"),),
-        )
-        included += [view.resource(row) for row in found]
+        included += _profiles(call, rows, subscribable=False)
+    if "attributions" in wanted:
+        included += [found for row in rows if (found := attribution_resource(call, row)) is not None]
     return included
+
+
+def _metrics(call: Call, rows: list[sqlite3.Row]) -> list[dict[str, Any]]:
+    found = call.store.rows(
+        f"select {METRIC_COLUMNS} from kl_metric as m where m.id in (select value from json_each(?))",
+        (_id_list(rows, "metric_id"),),
+    )
+    return [metric_resource(call, row) for row in found]
+
+
+def _profiles(call: Call, rows: list[sqlite3.Row], *, subscribable: bool) -> list[dict[str, Any]]:
+    view = ProfileView(call.params, call.base, subscribable=subscribable)
+    found = call.store.rows(
+        f"select {PROFILE_COLUMNS} from kl_profile as p where p.id in (select value from json_each(?))",
+        (_id_list(rows, "profile_id"),),
+    )
+    return [view.resource(row) for row in found]
 
 
 def _id_list(rows: list[sqlite3.Row], column: str) -> str:

@@ -16,6 +16,8 @@ from c360_platform.sandbox.klaviyo import times
 from c360_platform.sandbox.klaviyo.errors import ApiError, invalid_parameter
 
 COMPARISONS: Final = ("greater-or-equal", "greater-than", "less-or-equal", "less-than")
+TEXT_OPERATORS: Final = ("contains", "ends-with", "equals", "starts-with")
+_PATTERNS: Final = {"contains": "%{}%", "starts-with": "{}%", "ends-with": "%{}"}
 _TOKEN: Final = re.compile(
     r"""\s*(?:
         (?P<string> "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' )
@@ -35,7 +37,7 @@ class FilterField:
 
     operators: Sequence[str]
     sql: str
-    kind: Literal["string", "enum", "time", "number"] = "string"
+    kind: Literal["string", "enum", "time", "number", "boolean"] = "string"
     units: int = 1_000_000
     lower: bool = False
     condition: str = "{comparison}"
@@ -84,11 +86,16 @@ def _comparison(operator: str, name: str, known: FilterField, value: Any) -> tup
             raise _bad(f"any({name},[…]) needs at least one value.")
         marks = ", ".join("?" * len(values))
         return f"{known.sql} in ({marks})", [_text(name, known, item) for item in values]
-    if operator == "equals":
+    if operator in _PATTERNS:
+        text = re.sub(r"([%_\\])", r"\\\1", _text(name, known, value))
+        return f"{known.sql} like ? escape '\\'", [_PATTERNS[operator].format(text)]
+    if operator == "equals" and known.kind != "time":
         return f"{known.sql} = ?", [_text(name, known, value)]
     seconds = _seconds(name, known, value)
     # Times are compared at the second that Klaviyo shows: 10:00:00.7 is not greater than 10:00:00.
     after, at_or_after = math.floor(seconds) + 1, math.ceil(seconds)
+    if operator == "equals":
+        return f"{known.sql} between ? and ?", [at_or_after * known.units, after * known.units - 1]
     bound, sign = {
         "greater-than": (after, ">="),
         "greater-or-equal": (at_or_after, ">="),
@@ -98,9 +105,13 @@ def _comparison(operator: str, name: str, known: FilterField, value: Any) -> tup
     return f"{known.sql} {sign} ?", [bound * known.units]
 
 
-def _text(name: str, known: FilterField, value: Any) -> str:
+def _text(name: str, known: FilterField, value: Any) -> Any:
     if known.kind == "enum":
         return str(value)
+    if known.kind == "boolean":
+        if isinstance(value, str) or str(value).lower() not in ("true", "false"):
+            raise _bad(f"'{name}' must be compared with true or false.")
+        return int(str(value).lower() == "true")
     if not isinstance(value, str):
         raise _bad(f"'{name}' must be compared with text in quotation marks.")
     return value.lower() if known.lower else value

@@ -1,21 +1,23 @@
 """Carrying out bulk profile imports.
 
-Belongs here: what happens to an accepted job as the clock goes on. Does not belong here: HTTP.
+Belongs here: what happens to an accepted job as the clock goes on. Does not belong here: HTTP, and accepted
+work of other kinds (`pending_work`).
 
-Jobs are worked off when the next Klaviyo request comes in, before it is answered: nobody can see a job that
+Work is done when the next Klaviyo request comes in, before it is answered: nobody can see a job that
 is late, no thread runs in the background, and what was accepted before a restart is carried out after it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 import orjson
 
 from c360_platform.sandbox.clock import Clock
+from c360_platform.sandbox.klaviyo import pending_work
 from c360_platform.sandbox.klaviyo.profile_batch import (
     ConflictError,
     Identifiers,
@@ -27,6 +29,9 @@ from c360_platform.sandbox.store import Store
 
 _INSTANT_US: Final = 1_000  # jobs accepted while the clock stands are some microseconds apart
 _ROWS: Final = "/data/attributes/profiles/data"
+_NEXT_FATES: Final = "klaviyo.next_import_fates"
+
+Fate = Literal["queued", "processing", "cancelled"]
 
 
 class _RowError(Exception):
@@ -38,30 +43,81 @@ class _RowError(Exception):
 
 
 def work_off_jobs(store: Store, clock: Clock, *, everything: bool = False) -> None:
-    """Start and complete the jobs that are due by the clock; with `everything`, the others too."""
-    waiting = store.rows("select id, created_at from kl_import_job where status in ('queued', 'processing')")
+    """Do all accepted work that is due by the clock; with `everything`, the rest too."""
+    _work_off_imports(store, clock, everything=everything)
+    pending_work.work_off(store, clock, everything=everything)
+
+
+def set_fate(store: Store, job_id: str, fate: Fate | None) -> None:
+    """Let a job that waits stay `queued` or `processing` for ever, or end `cancelled`; None lets it go on.
+
+    A cancelled job has imported nothing and counts nothing.
+    """
+    if fate is None:
+        store.execute("delete from kl_import_fate where job_id = ?", (job_id,))
+    else:
+        store.execute("insert or replace into kl_import_fate (job_id, fate) values (?, ?)", (job_id, fate))
+
+
+def set_next_fates(store: Store, fates: Sequence[Fate]) -> None:
+    """Give the next jobs that are accepted one of these fates each, in this order."""
+    store.set_setting(_NEXT_FATES, orjson.dumps(list(fates)).decode() if fates else None)
+
+
+def next_fates(store: Store) -> list[Fate]:
+    """The fates that wait for jobs."""
+    found: list[Fate] = orjson.loads(store.setting(_NEXT_FATES) or "[]")
+    return found
+
+
+def _work_off_imports(store: Store, clock: Clock, *, everything: bool) -> None:
+    waiting = store.rows(
+        "select j.id, j.created_at, f.fate from kl_import_job as j "
+        "left join kl_import_fate as f on f.job_id = j.id "
+        "where j.status in ('queued', 'processing') order by j.created_at, j.id"
+    )
     if not waiting:
         return
     settings = KlaviyoSettings(store)
     delay_us = int(settings.import_delay_seconds * 1_000_000)
     now_us = clock.now_us()
     reached_us = now_us + _INSTANT_US
-    for job in sorted(waiting, key=lambda row: (row["created_at"], row["id"])):
+    for job in waiting:
+        fate = job["fate"] or _take_fate(store, job["id"])
         started_us, due_us = job["created_at"] + delay_us // 2, job["created_at"] + delay_us
-        if everything or due_us <= reached_us:
+        is_due = everything or due_us <= reached_us
+        if fate == "queued":
+            continue
+        if fate == "cancelled" and is_due:
+            store.execute(
+                "update kl_import_job set status = 'cancelled', completed_at = ?, body = null where id = ?",
+                (min(due_us, now_us), job["id"]),
+            )
+        elif fate != "processing" and is_due:
             _complete(store, job["id"], min(started_us, now_us), min(due_us, now_us), settings.fail_late)
-        elif started_us <= reached_us:
+        elif is_due or started_us <= reached_us:
             store.execute(
                 "update kl_import_job set status = 'processing', started_at = ? "
                 "where id = ? and status = 'queued'",
-                (started_us, job["id"]),
+                (min(started_us, now_us), job["id"]),
             )
+
+
+def _take_fate(store: Store, job_id: str) -> Fate | None:
+    fates = next_fates(store)
+    if not fates:
+        return None
+    with store.transaction():
+        set_next_fates(store, fates[1:])
+        set_fate(store, job_id, fates[0])
+    return fates[0]
 
 
 def _complete(store: Store, job_id: str, started_us: int, at_us: int, fail_late: Mapping[str, str]) -> None:
     with store.transaction() as connection:
         job = connection.execute(
-            "select list_ids, body from kl_import_job where id = ? and status <> 'complete'", (job_id,)
+            "select list_ids, body from kl_import_job where id = ? and status in ('queued', 'processing')",
+            (job_id,),
         ).fetchone()
         if job is None:  # another thread was faster
             return

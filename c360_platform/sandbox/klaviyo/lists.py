@@ -1,7 +1,8 @@
 """Lists and who is on them.
 
 Belongs here: `/api/lists` and memberships by Klaviyo's ids. Does not belong here: memberships that come with
-a bulk import (`import_work`) or a subscription. Being on a list says nothing about consent.
+a bulk import (`import_work`) or a subscription, the lists of a profile (`profile_relations`), tags and flows
+(`group_relations`). Being on a list says nothing about consent.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from c360_platform.sandbox.klaviyo import errors, ids
 from c360_platform.sandbox.klaviyo.bodies import check_model
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
 from c360_platform.sandbox.klaviyo.filters import COMPARISONS, Conditions, FilterField, conditions
+from c360_platform.sandbox.klaviyo.group_relations import GROUP_RELATIONS, include_related
 from c360_platform.sandbox.klaviyo.list_resource import list_resource
 from c360_platform.sandbox.klaviyo.paging import Collection, additional_fields, includes, read_page
+from c360_platform.sandbox.klaviyo.profile_relations import profile_not_found
 from c360_platform.sandbox.klaviyo.profile_resource import COLUMNS, ProfileView
-from c360_platform.sandbox.klaviyo.profiles import profile_not_found
-from c360_platform.sandbox.limits import XS, L, M, S, Tier
+from c360_platform.sandbox.klaviyo.profile_work import profile_id_of
+from c360_platform.sandbox.limits import XS, L, M, Tier
 
 MAX_IDS: Final = 1_000
+MAX_GROUPS: Final = 1_000  # lists and segments of one account together
 LIST_CREATION: Final = Tier("list creation", (*M.windows, (150, 86_400)))
 
 _KEYS: Final = ("any", "equals")
@@ -41,15 +45,6 @@ _MEMBER_FILTERS: Final = {
 }
 _SORTS: Final = {"id": "l.id", "name": "l.name", "created": "l.created_at", "updated": "l.updated_at"}
 _LISTS: Final = Collection("l.*", "kl_list as l", "l.id", _SORTS, "id", 10, 10)
-_LISTS_OF_PROFILE: Final = Collection(
-    columns="l.*",
-    source="kl_list_member as m join kl_list as l on l.id = m.list_id",
-    id_sql="l.id",
-    sorts=_SORTS,
-    default_sort="id",
-    default_size=200,
-    max_size=None,
-)
 _MEMBERS: Final = Collection(
     columns=f"{COLUMNS}, m.joined_at",
     source="kl_list_member as m join kl_profile as p on p.id = m.profile_id",
@@ -73,16 +68,18 @@ def endpoints() -> list[Endpoint]:
         Endpoint("GET", members, get_member_ids, L, read_members),
         Endpoint("POST", members, add_members, M, write_members),
         Endpoint("DELETE", members, remove_members, M, write_members),
-        Endpoint("GET", "/api/profiles/{id}/lists", get_lists_of_profile, S, read_members),
-        Endpoint("GET", "/api/profiles/{id}/relationships/lists", get_list_ids_of_profile, S, read_members),
     ]
 
 
 def get_lists(call: Call) -> Answer:
     additional_fields(call.params, "list", ())  # profile_count is for a single list only
-    includes(call.params, ("tags", "flow-triggers"))
+    wanted = includes(call.params, GROUP_RELATIONS)
     page = read_page(call, _LISTS, conditions(call.params.get("filter"), _FILTERS))
-    return Answer(body={"data": [list_resource(call, row) for row in page.rows], "links": page.links})
+    data = [list_resource(call, row) for row in page.rows]
+    body: dict[str, Any] = {"data": data, "links": page.links}
+    if wanted:
+        body["included"] = include_related(call, data, wanted)
+    return Answer(body=body)
 
 
 def get_list(call: Call) -> Answer:
@@ -90,14 +87,20 @@ def get_list(call: Call) -> Answer:
     count = None
     if "profile_count" in additional_fields(call.params, "list", ("profile_count",)):
         count = call.store.value("select count(*) from kl_list_member where list_id = ?", (row["id"],))
-    includes(call.params, ("tags", "flow-triggers"))
+    wanted = includes(call.params, GROUP_RELATIONS)
     data = list_resource(call, row, profile_count=count)
-    return Answer(body={"data": data, "links": {"self": call.self_link()}})
+    body: dict[str, Any] = {"data": data, "links": {"self": call.self_link()}}
+    if wanted:
+        body["included"] = include_related(call, [data], wanted)
+    return Answer(body=body)
 
 
 def create_list(call: Call) -> Answer:
     attributes = check_model(call.body(), "list_create_query", "ListCreateQuery")["data"]["attributes"]
     name = _name(attributes)
+    groups = call.store.value("select (select count(*) from kl_list) + (select count(*) from kl_segment)")
+    if groups >= MAX_GROUPS:
+        raise errors.invalid(f"An account cannot have more than {MAX_GROUPS} lists and segments.")
     now_us = call.clock.now_us()
     list_id = ids.short_id()
     call.store.insert(
@@ -127,7 +130,9 @@ def update_list(call: Call) -> Answer:
 def delete_list(call: Call) -> Answer:
     row = _list(call)
     with call.store.transaction() as connection:
-        connection.execute("delete from kl_list_member where list_id = ?", (row["id"],))
+        for table in ("kl_list_member", "kl_list_suppression"):
+            connection.execute(f"delete from {table} where list_id = ?", (row["id"],))
+        connection.execute("delete from kl_tagging where kind = 'list' and resource_id = ?", (row["id"],))
         connection.execute("delete from kl_list where id = ?", (row["id"],))
     return Answer(204)
 
@@ -150,10 +155,11 @@ def add_members(call: Call) -> Answer:
     list_id = _list(call)["id"]
     profile_ids = _profile_ids(call, "list_members_add_query", "ListMembersAddQuery")
     with call.store.transaction() as connection:
+        now_us = call.clock.now_us()
+        profile_ids = [profile_id_of(connection, profile_id, now_us) for profile_id in profile_ids]
         for profile_id in profile_ids:
             if connection.execute("select 1 from kl_profile where id = ?", (profile_id,)).fetchone() is None:
                 raise profile_not_found(profile_id)
-        now_us = call.clock.now_us()
         connection.executemany(
             "insert or ignore into kl_list_member (list_id, profile_id, joined_at) values (?, ?, ?)",
             [(list_id, profile_id, now_us) for profile_id in profile_ids],
@@ -171,17 +177,6 @@ def remove_members(call: Call) -> Answer:
             [(list_id, profile_id) for profile_id in profile_ids],
         )
     return Answer(204)
-
-
-def get_lists_of_profile(call: Call) -> Answer:
-    page = read_page(call, _LISTS_OF_PROFILE, _of_profile(call))
-    return Answer(body={"data": [list_resource(call, row) for row in page.rows], "links": page.links})
-
-
-def get_list_ids_of_profile(call: Call) -> Answer:
-    page = read_page(call, _LISTS_OF_PROFILE, _of_profile(call))
-    data = [{"type": "list", "id": row["id"]} for row in page.rows]
-    return Answer(body={"data": data, "links": page.links})
 
 
 def _list(call: Call, list_id: str | None = None) -> sqlite3.Row:
@@ -203,15 +198,6 @@ def _members(call: Call) -> Conditions:
     list_id = _list(call)["id"]
     found = conditions(call.params.get("filter"), _MEMBER_FILTERS)
     found.add("m.list_id = ?", list_id)
-    return found
-
-
-def _of_profile(call: Call) -> Conditions:
-    profile_id = call.path_params["id"]
-    if call.store.value("select 1 from kl_profile where id = ?", (profile_id,)) is None:
-        raise profile_not_found(profile_id)
-    found = Conditions()
-    found.add("m.profile_id = ?", profile_id)
     return found
 
 

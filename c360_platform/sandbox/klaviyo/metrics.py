@@ -1,6 +1,7 @@
 """Metrics: the kinds of events.
 
-Belongs here: `/api/metrics` and making a metric when its first event comes. Does not belong here: events.
+Belongs here: `/api/metrics` and making a metric when its first event comes. Does not belong here: events, the
+flows that a metric triggers (`group_relations`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ import orjson
 from c360_platform.sandbox.klaviyo import errors, ids, times
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
 from c360_platform.sandbox.klaviyo.filters import FilterField, conditions
+from c360_platform.sandbox.klaviyo.group_relations import include_related
 from c360_platform.sandbox.klaviyo.paging import Collection, Fields, includes, read_page
 from c360_platform.sandbox.limits import M
 
 COLUMNS: Final = "m.id, m.name, m.integration, m.created_at, m.updated_at"
+# A metric appears with its first event, when that is indexed.
+_READABLE: Final = (
+    "not exists (select 1 from kl_hidden as h where h.kind = 'metric' and h.id = m.id and h.until_at > ?)"
+)
 _API: Final = {"object": "integration", "id": "0rG4eQ", "key": "api", "name": "API", "category": "API"}
 _FILTERS: Final = {
     "integration.name": FilterField(("equals",), "json_extract(m.integration, '$.name')"),
@@ -41,17 +47,31 @@ def endpoints() -> list[Endpoint]:
 
 
 def get_metrics(call: Call) -> Answer:
-    includes(call.params, ("flow-triggers",))
-    page = read_page(call, _METRICS, conditions(call.params.get("filter"), _FILTERS))
-    return Answer(body={"data": [metric_resource(call, row) for row in page.rows], "links": page.links})
+    wanted = includes(call.params, ("flow-triggers",))
+    found = conditions(call.params.get("filter"), _FILTERS)
+    found.add(_READABLE, call.clock.now_us())
+    page = read_page(call, _METRICS, found)
+    data = [metric_resource(call, row) for row in page.rows]
+    body: dict[str, Any] = {"data": data, "links": page.links}
+    if wanted:
+        body["included"] = include_related(call, data, wanted)
+    return Answer(body=body)
 
 
 def get_metric(call: Call) -> Answer:
     metric_id = call.path_params["id"]
-    row = call.store.row(f"select {COLUMNS} from kl_metric as m where m.id = ?", (metric_id,))
+    row = call.store.row(
+        f"select {COLUMNS} from kl_metric as m where m.id = ? and {_READABLE}",
+        (metric_id, call.clock.now_us()),
+    )
     if row is None:
         raise errors.not_found(f"A metric with id {metric_id} does not exist.")
-    return Answer(body={"data": metric_resource(call, row), "links": {"self": call.self_link()}})
+    data = metric_resource(call, row)
+    body: dict[str, Any] = {"data": data, "links": {"self": call.self_link()}}
+    wanted = includes(call.params, ("flow-triggers",))
+    if wanted:
+        body["included"] = include_related(call, [data], wanted)
+    return Answer(body=body)
 
 
 def metric_resource(call: Call, row: sqlite3.Row) -> dict[str, Any]:
@@ -74,13 +94,23 @@ def metric_resource(call: Call, row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def metric_ids(connection: sqlite3.Connection, names: set[str], now_us: int) -> dict[str, str]:
-    """The id of each metric by its name; those that do not exist are made."""
+def metric_ids(
+    connection: sqlite3.Connection, names: set[str], now_us: int
+) -> tuple[dict[str, str], set[str]]:
+    """The id of each metric by its name, and the names that are new: what does not exist is made."""
+    before = _ids_by_name(connection, names)
     connection.executemany(
         "insert or ignore into kl_metric (id, name, integration, created_at, updated_at) "
         "values (?, ?, ?, ?, ?)",
-        [(ids.short_id(), name, orjson.dumps(_API).decode(), now_us, now_us) for name in sorted(names)],
+        [
+            (ids.short_id(), name, orjson.dumps(_API).decode(), now_us, now_us)
+            for name in sorted(names - before.keys())
+        ],
     )
+    return _ids_by_name(connection, names), names - before.keys()
+
+
+def _ids_by_name(connection: sqlite3.Connection, names: set[str]) -> dict[str, str]:
     rows = connection.execute(
         "select name, id from kl_metric where name in (select value from json_each(?))",
         (orjson.dumps(list(names)).decode(),),

@@ -15,6 +15,7 @@ import orjson
 
 from c360_platform.sandbox.klaviyo import ids
 from c360_platform.sandbox.klaviyo.bodies import PROFILE_TEXTS, is_phone
+from c360_platform.sandbox.klaviyo.profile_fields import merge_location, merge_properties, patch_properties
 
 _COLUMNS: Final = (
     *("id", "email", "phone_number", "external_id", *PROFILE_TEXTS, "location", "properties"),
@@ -87,6 +88,7 @@ class ProfileBatch:
     now_us: int
     _by_id: dict[str, Profile] = field(default_factory=dict)
     _by_key: dict[tuple[str, str], Profile] = field(default_factory=dict)
+    _aliases: dict[str, str] = field(default_factory=dict)
     _touched: dict[str, Profile] = field(default_factory=dict)
     _freed: set[str] = field(default_factory=set)
 
@@ -95,6 +97,8 @@ class ProfileBatch:
         wanted = list(identifiers)
         for name in ("id", *_KEYS):
             values = {value for value in (getattr(one, name) for one in wanted) if value is not None}
+            if values and name == "id":
+                values |= self._load_aliases(values)
             if values:
                 rows = self.connection.execute(
                     f"select {', '.join(_COLUMNS)} from kl_profile "
@@ -104,6 +108,10 @@ class ProfileBatch:
                 for row in rows:
                     self._remember(row)
 
+    def known(self, profile_id: str) -> Profile | None:
+        """The loaded profile of an id, also of one that was merged into it lately."""
+        return self._by_id.get(profile_id) or self._by_id.get(self._aliases.get(profile_id, ""))
+
     def find(self, who: Identifiers) -> Profile | None:
         """The profile that is meant, by id, e-mail, phone number, external id in this order.
 
@@ -111,7 +119,7 @@ class ProfileBatch:
         """
         found: Profile | None = None
         if who.id is not None:
-            found = self._by_id.get(who.id)
+            found = self.known(who.id)
             if found is None:
                 raise UnknownProfileError(who.id)
         for name in _KEYS:
@@ -138,7 +146,8 @@ class ProfileBatch:
     ) -> None:
         """Put attributes into what `find` or `create` gave for them.
 
-        With `clear` a null empties its field, else it is ignored.
+        With `clear` a null empties its field, else it is ignored. Raises `ConflictError` when an identifier
+        in `meta.patch_identifiers` belongs to another profile.
         """
         for name, value in sent.items():
             if name in profile.texts:
@@ -147,12 +156,14 @@ class ProfileBatch:
             elif name in _KEYS:
                 self._set_key(profile, name, value, clear=clear)
             elif name == "location":
-                _merge_location(profile, value, clear=clear)
+                merge_location(profile.location, value, clear=clear)
             elif name == "properties":
-                _merge_properties(profile, value, clear=clear)
-        patch = (meta or {}).get("patch_properties")
-        if patch:
-            _patch_properties(profile.properties, patch)
+                merge_properties(profile.properties, value, clear=clear)
+        meta = meta or {}
+        if meta.get("patch_properties"):
+            patch_properties(profile.properties, meta["patch_properties"])
+        if meta.get("patch_identifiers"):
+            self._patch_identifiers(profile, meta["patch_identifiers"])
         profile.updated_at = self.now_us
         self._touched[profile.id] = profile
 
@@ -174,7 +185,7 @@ class ProfileBatch:
 
     def _set_key(self, profile: Profile, name: str, value: str | None, *, clear: bool) -> None:
         if value is not None:
-            value = value.lower() if name == "email" else value
+            value = _normal(name, value)
             if value == "" or (name == "phone_number" and not is_phone(value)):
                 return
         elif not clear:
@@ -189,6 +200,34 @@ class ProfileBatch:
             if not profile.is_new:
                 self._freed.add(profile.id)
         profile.keys[name] = value
+
+    def _patch_identifiers(self, profile: Profile, patch: Mapping[str, Any]) -> None:
+        """Append what the profile lacks, unappend what it has; other names are ignored (assumed)."""
+        for name in _KEYS:
+            gone, new = (patch.get("unappend") or {}).get(name), (patch.get("append") or {}).get(name)
+            if gone is not None and profile.keys[name] == _normal(name, gone):
+                self._set_key(profile, name, None, clear=True)
+            if new is not None and profile.keys[name] is None:
+                owner = self._owner(name, _normal(name, new))
+                if owner not in (None, profile.id):
+                    raise ConflictError(str(owner))
+                self._set_key(profile, name, str(new), clear=False)
+
+    def _owner(self, name: str, value: str) -> str | None:
+        loaded = self._by_key.get((name, value))
+        if loaded is not None:
+            return loaded.id
+        row = self.connection.execute(f"select id from kl_profile where {name} = ?", (value,)).fetchone()
+        return None if row is None or row["id"] in self._freed else str(row["id"])
+
+    def _load_aliases(self, ids_wanted: set[str]) -> set[str]:
+        rows = self.connection.execute(
+            "select source_id, profile_id from kl_profile_alias "
+            "where source_id in (select value from json_each(?)) and until_at > ?",
+            (orjson.dumps(list(ids_wanted)).decode(), self.now_us),
+        ).fetchall()
+        self._aliases.update({row["source_id"]: row["profile_id"] for row in rows})
+        return {row["profile_id"] for row in rows}
 
     def _remember(self, row: sqlite3.Row) -> None:
         if row["id"] in self._by_id:
@@ -209,41 +248,8 @@ class ProfileBatch:
                 self._by_key[name, value] = profile
 
 
-def _merge_location(profile: Profile, sent: Mapping[str, Any] | None, *, clear: bool) -> None:
-    if sent is None:
-        if clear:
-            profile.location = {}
-        return
-    for name, value in sent.items():
-        if value is not None or clear:
-            profile.location[name] = value
-
-
-def _merge_properties(profile: Profile, sent: Mapping[str, Any] | None, *, clear: bool) -> None:
-    # `properties: null` clears nothing: Klaviyo merges properties key by key.
-    for name, value in (sent or {}).items():
-        if value is not None:
-            profile.properties[name] = value
-        elif clear:
-            profile.properties[name] = None
-
-
-def _patch_properties(properties: dict[str, Any], patch: Mapping[str, Any]) -> None:
-    for name, value in (patch.get("append") or {}).items():
-        items = _as_list(properties.get(name))
-        properties[name] = items + [item for item in _as_list(value) if item not in items]
-    for name, value in (patch.get("unappend") or {}).items():
-        if name in properties:
-            gone = _as_list(value)
-            properties[name] = [item for item in _as_list(properties[name]) if item not in gone]
-    for name in _as_list(patch.get("unset")):
-        properties.pop(str(name), None)
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]
+def _normal(name: str, value: Any) -> str:
+    return str(value).lower() if name == "email" else str(value)
 
 
 def _row(profile: Profile) -> tuple[Any, ...]:

@@ -19,7 +19,12 @@ from c360_platform.sandbox.klaviyo.paging import Fields, additional_fields
 COLUMNS: Final = (
     "p.id, p.email, p.phone_number, p.external_id, p.first_name, p.last_name, p.organization, p.locale, "
     "p.title, p.image, p.location, p.properties, p.email_consent, p.email_consent_at, p.email_suppressions, "
-    "p.created_at, p.updated_at, p.last_event_at"
+    "p.created_at, p.updated_at, p.last_event_at, "
+    "(select json_group_array(json_array(ls.list_id, ls.reason, ls.created_at)) "
+    "from kl_list_suppression as ls where ls.profile_id = p.id) as list_suppressions, "
+    "(select json_group_object(sc.kind, json_array(sc.consent, sc.consented_at)) "
+    "from kl_sms_consent as sc where sc.profile_id = p.id) as sms_consents, "
+    "(select pr.body from kl_prediction as pr where pr.profile_id = p.id) as predictions"
 )
 PREDICTIVE_ANALYTICS: Final = "predictive_analytics"
 _NAMES: Final = (
@@ -28,12 +33,10 @@ _NAMES: Final = (
     *("subscriptions", PREDICTIVE_ANALYTICS),
 )
 _RELATIONSHIPS: Final = ("lists", "segments", "push-tokens", "conversations")
-_NO_PREDICTIONS: Final = dict.fromkeys(
-    (
-        *("historic_number_of_orders", "predicted_number_of_orders", "average_days_between_orders"),
-        *("average_order_value", "historic_clv", "predicted_clv", "total_clv", "churn_probability"),
-        *("expected_date_of_next_order", "ranked_channel_affinity"),
-    )
+PREDICTIONS: Final = (
+    *("historic_number_of_orders", "predicted_number_of_orders", "average_days_between_orders"),
+    *("average_order_value", "historic_clv", "predicted_clv", "total_clv", "churn_probability"),
+    *("expected_date_of_next_order", "ranked_channel_affinity"),
 )
 _NO_TRACKING: Final = {
     "consent": "NEVER_SUBSCRIBED",
@@ -43,13 +46,6 @@ _NO_TRACKING: Final = {
     "metadata": None,
     "can_receive": False,
     "valid_until": None,
-}
-_NO_SMS: Final = {
-    "consent": "NEVER_SUBSCRIBED",
-    "consent_timestamp": None,
-    "method": None,
-    "method_detail": None,
-    "last_updated": None,
 }
 
 
@@ -100,10 +96,15 @@ class ProfileView:
         if joined_at is not None:
             values["joined_group_at"] = self._time(joined_at)
         if self._subscriptions:
-            values["subscriptions"] = _subscriptions(row)
+            values["subscriptions"] = _parts(_subscriptions(row), self._fields.parts("subscriptions"))
         if self._predictions:
-            values[PREDICTIVE_ANALYTICS] = _NO_PREDICTIONS
+            values[PREDICTIVE_ANALYTICS] = self._predicted(row["predictions"])
         return {name: value for name, value in values.items() if self._fields.wants(name)}
+
+    def _predicted(self, text: str | None) -> dict[str, Any]:
+        stored = {} if text is None else orjson.loads(text)  # none for who has not ordered
+        parts = self._fields.parts(PREDICTIVE_ANALYTICS) or PREDICTIONS
+        return {name: stored.get(name) for name in PREDICTIONS if name in parts}
 
     def _location(self, text: str) -> dict[str, Any]:
         stored = orjson.loads(text) if text != "{}" else {}
@@ -118,33 +119,16 @@ class ProfileView:
 
 
 def _subscriptions(row: sqlite3.Row) -> dict[str, Any]:
-    suppressions = orjson.loads(row["email_suppressions"])
-    consent_at = times.iso_exact(row["email_consent_at"])
-    subscribed = row["email_consent"] == "SUBSCRIBED"
-    last_suppressed = max((entry["timestamp"] for entry in suppressions), default=None)
+    sms = orjson.loads(row["sms_consents"])
     return {
         "email": {
-            "marketing": {
-                # Consent and suppression are independent of each other; suppression wins.
-                "can_receive_email_marketing": bool(row["email"])
-                and not suppressions
-                and row["email_consent"] != "UNSUBSCRIBED",
-                "consent": row["email_consent"],
-                "consent_timestamp": consent_at,
-                "last_updated": last_suppressed or consent_at,
-                "method": "API" if subscribed else None,
-                "method_detail": "" if subscribed else None,
-                "custom_method_detail": None,
-                "double_optin": False if subscribed else None,
-                "suppression": suppressions,
-                "list_suppressions": [],
-            },
+            "marketing": _email_marketing(row),
             "open_tracking": _NO_TRACKING,
             "click_tracking": _NO_TRACKING,
         },
         "sms": {
-            "marketing": {"can_receive_sms_marketing": False, **_NO_SMS},
-            "transactional": {"can_receive_sms_transactional": False, **_NO_SMS},
+            kind: _sms(f"can_receive_sms_{kind}", row["phone_number"], sms.get(kind))
+            for kind in ("marketing", "transactional")
         },
         "mobile_push": {
             "marketing": {
@@ -155,3 +139,58 @@ def _subscriptions(row: sqlite3.Row) -> dict[str, Any]:
         },
         "whatsapp": None,
     }
+
+
+def _email_marketing(row: sqlite3.Row) -> dict[str, Any]:
+    suppressions = orjson.loads(row["email_suppressions"])
+    consent_at = times.iso_exact(row["email_consent_at"])
+    subscribed = row["email_consent"] == "SUBSCRIBED"
+    last_suppressed = max((entry["timestamp"] for entry in suppressions), default=None)
+    return {
+        # Consent and suppression are independent of each other; suppression wins.
+        "can_receive_email_marketing": bool(row["email"])
+        and not suppressions
+        and row["email_consent"] != "UNSUBSCRIBED",
+        "consent": row["email_consent"],
+        "consent_timestamp": consent_at,
+        "last_updated": last_suppressed or consent_at,
+        "method": "API" if subscribed else None,
+        "method_detail": "" if subscribed else None,
+        "custom_method_detail": None,
+        "double_optin": False if subscribed else None,
+        "suppression": suppressions,
+        "list_suppressions": [
+            {"list_id": list_id, "reason": reason, "timestamp": times.iso_exact(since)}
+            for list_id, reason, since in orjson.loads(row["list_suppressions"])
+        ],
+    }
+
+
+def _sms(can_receive: str, phone: str | None, held: list[Any] | None) -> dict[str, Any]:
+    consent, since = held or ("NEVER_SUBSCRIBED", None)
+    subscribed = consent == "SUBSCRIBED"
+    return {
+        can_receive: bool(phone) and subscribed,
+        "consent": consent,
+        "consent_timestamp": times.iso_exact(since),
+        "method": "API" if subscribed else None,
+        "method_detail": "" if subscribed else None,
+        "last_updated": times.iso_exact(since),
+    }
+
+
+def _parts(value: dict[str, Any], wanted: set[str]) -> dict[str, Any]:
+    """The members named by dotted paths; everything without any."""
+    if not wanted:
+        return value
+    found: dict[str, Any] = {}
+    for path in wanted:
+        source, target, names = value, found, path.split(".")
+        for position, name in enumerate(names):
+            if not isinstance(source, dict) or name not in source:
+                break
+            if position == len(names) - 1:
+                target[name] = source[name]
+            else:
+                source, target = source[name], target.setdefault(name, {})
+    return found

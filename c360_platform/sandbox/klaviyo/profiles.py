@@ -1,7 +1,7 @@
 """Single profiles and the collection of them.
 
 Belongs here: `/api/profiles` and `/api/profile-import`. Does not belong here: bulk import (`imports`),
-consent (`subscriptions`), membership (`lists`).
+consent (`subscriptions`), what a profile is related to (`profile_relations`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from c360_platform.sandbox.klaviyo import errors
 from c360_platform.sandbox.klaviyo.bodies import check_model, profile_problems, raise_if_any
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
 from c360_platform.sandbox.klaviyo.filters import COMPARISONS, FilterField, conditions
-from c360_platform.sandbox.klaviyo.paging import Collection, read_page
+from c360_platform.sandbox.klaviyo.paging import Collection, includes, read_page
 from c360_platform.sandbox.klaviyo.profile_batch import (
     ConflictError,
     Identifiers,
     ProfileBatch,
     UnknownProfileError,
 )
+from c360_platform.sandbox.klaviyo.profile_relations import (
+    CONTACTS,
+    GROUPS,
+    existing_profile,
+    include_groups,
+    profile_not_found,
+)
 from c360_platform.sandbox.klaviyo.profile_resource import COLUMNS, PREDICTIVE_ANALYTICS, ProfileView
-from c360_platform.sandbox.limits import L, M, Tier
+from c360_platform.sandbox.limits import XS, L, M, Tier
 
 MAX_PROFILE_BYTES: Final = 100_000
 
@@ -31,6 +38,9 @@ _SUPPRESSION: Final = "subscriptions.email.marketing.suppression"
 _LIST_SUPPRESSIONS: Final = "subscriptions.email.marketing.list_suppressions"
 _IN_SUPPRESSIONS: Final = "exists (select 1 from json_each(p.email_suppressions) as s where {comparison})"
 _SUPPRESSED_AT: Final = "unixepoch(substr(json_extract(s.value, '$.timestamp'), 1, 19))"
+_IN_LIST_SUPPRESSIONS: Final = (
+    "exists (select 1 from kl_list_suppression as ls where ls.profile_id = p.id and {comparison})"
+)
 _BOUNDS: Final = ("greater-than", "less-than")
 _KEYS: Final = ("any", "equals")
 _FILTERS: Final = {
@@ -47,14 +57,18 @@ _FILTERS: Final = {
     f"{_SUPPRESSION}.timestamp": FilterField(
         COMPARISONS, _SUPPRESSED_AT, "time", units=1, condition=_IN_SUPPRESSIONS
     ),
-    # The sandbox knows suppression from all lists only.
-    f"{_LIST_SUPPRESSIONS}.reason": FilterField(("equals",), "null"),
-    f"{_LIST_SUPPRESSIONS}.timestamp": FilterField(COMPARISONS, "null", "time"),
-    f"{_LIST_SUPPRESSIONS}.list_id": FilterField(("equals",), "null"),
+    f"{_LIST_SUPPRESSIONS}.reason": FilterField(("equals",), "ls.reason", condition=_IN_LIST_SUPPRESSIONS),
+    f"{_LIST_SUPPRESSIONS}.timestamp": FilterField(
+        COMPARISONS, "ls.created_at", "time", condition=_IN_LIST_SUPPRESSIONS
+    ),
+    f"{_LIST_SUPPRESSIONS}.list_id": FilterField(("equals",), "ls.list_id", condition=_IN_LIST_SUPPRESSIONS),
 }
 _LAST_SUPPRESSED: Final = (
     "coalesce((select max(json_extract(s.value, '$.timestamp')) "
     "from json_each(p.email_suppressions) as s), '')"
+)
+_LAST_LIST_SUPPRESSED: Final = (
+    "coalesce((select max(ls.created_at) from kl_list_suppression as ls where ls.profile_id = p.id), 0)"
 )
 _PROFILES: Final = Collection(
     columns=COLUMNS,
@@ -66,7 +80,7 @@ _PROFILES: Final = Collection(
         "updated": "p.updated_at",
         "email": "coalesce(p.email, '')",
         f"{_SUPPRESSION}.timestamp": _LAST_SUPPRESSED,
-        f"{_LIST_SUPPRESSIONS}.timestamp": "''",
+        f"{_LIST_SUPPRESSIONS}.timestamp": _LAST_LIST_SUPPRESSED,
     },
     default_sort="id",
 )
@@ -90,13 +104,23 @@ def get_profiles(call: Call) -> Answer:
         detail = "Sorting is not supported together with a filter on subscriptions."
         raise errors.invalid_parameter(detail, "sort")
     default_sort = next((name for name in ("updated", "created") if name in found.fields), None)
+    wanted = includes(call.params, CONTACTS)
     page = read_page(call, _PROFILES, found, sort=default_sort)
     view = ProfileView(call.params, call.base)
-    return Answer(body={"data": [view.resource(row) for row in page.rows], "links": page.links})
+    body: dict[str, Any] = {"data": [view.resource(row) for row in page.rows], "links": page.links}
+    if wanted:
+        body["included"] = []
+    return Answer(body=body)
 
 
 def get_profile(call: Call) -> Answer:
-    return _answer(call, call.path_params["id"], 200)
+    """The profile, also by the id of one that was merged into it lately; with `include` its groups."""
+    profile_id = existing_profile(call)
+    answer = _answer(call, profile_id, 200)
+    wanted = includes(call.params, (*GROUPS, *CONTACTS))
+    if wanted:
+        answer.body["included"] = include_groups(call, answer.body["data"], wanted)
+    return answer
 
 
 def create_profile(call: Call) -> Answer:
@@ -130,6 +154,7 @@ def update_profile(call: Call) -> Answer:
         batch.load([who])
         try:
             profile = batch.find(who) or batch.create()  # an unknown id raises
+            profile_id = profile.id
             batch.merge(profile, data["attributes"], data.get("meta"), clear=True)
         except UnknownProfileError:
             raise profile_not_found(profile_id) from None
@@ -184,10 +209,7 @@ def _answer(call: Call, profile_id: str, status: int, *, exact: bool = False) ->
     return Answer(status, {"data": view.resource(row), "links": {"self": call.self_link()}})
 
 
-def profile_not_found(profile_id: str) -> errors.ApiError:
-    """404 in the recorded words."""
-    return errors.not_found(f"A profile with id {profile_id} does not exist.", "/data/id")
-
-
 def _reading_tier(params: QueryParams) -> Tier:
+    if any(name in params.get("include", "") for name in GROUPS):
+        return XS
     return M if PREDICTIVE_ANALYTICS in params.get("additional-fields[profile]", "") else L
