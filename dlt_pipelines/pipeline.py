@@ -10,7 +10,7 @@ by key or is replaced, so reading again changes nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,10 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.telemetry import stop_telemetry
 
+from dlt_pipelines import quarantine
 from dlt_pipelines.bigquery import BigQuery
 from dlt_pipelines.errors import IngestionError, plain_errors
+from dlt_pipelines.journal import Journal
 
 _MOST_PACKAGES: Final = 10_000
 
@@ -29,6 +31,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "runtime.dlthub_telemetry": False,
     # what fails is raised, in one line; dlt's own log adds traces, and those can quote rows
     "runtime.log_level": "CRITICAL",
+    # one resource after the other: the last one stores what the others could not read
+    "extract.next_item_mode": "fifo",
     # which load wrote a row: lineage, and telling rows of a load that never finished
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     # people's data need not lie in the warehouse twice
@@ -38,12 +42,17 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did: rows written by table (re-read ones included), packages committed, seconds."""
+    """What a load did: rows written by table (re-read ones included), packages committed, seconds.
+
+    `drift` has a line for everything that came otherwise than expected, `traffic` the requests and waits.
+    """
 
     source: str
     rows: dict[str, int] = field(default_factory=dict)
     packages: int = 0
     seconds: float = 0.0
+    drift: list[str] = field(default_factory=list)
+    traffic: dict[str, Any] = field(default_factory=dict)
 
 
 def make_pipeline(
@@ -82,16 +91,22 @@ def make_pipeline(
     )
 
 
+def with_resources(source: Any, resources: Sequence[str] | None) -> Any:
+    """The source with these resources only (None: all), and always with the one for rejected rows."""
+    return source.with_resources(*resources, quarantine.NAME) if resources else source
+
+
 def load_until_caught_up(
     make_source: Callable[[], Any],
     make_pipeline: Callable[[], Any],
+    journal: Journal | None = None,
     *,
-    report: Callable[[str], None] | None = None,
+    once: bool = False,
 ) -> LoadReport:
     """Run a source package by package until it says that it is caught up; a kill costs one package at most.
 
-    `report` gets one line per committed package. Raises an `IngestionError` for everything that a person can
-    mend; what was committed before stays.
+    `journal` is the one that the sources write; with `once` there is one package only. Raises an
+    `IngestionError` for everything that a person can mend; what was committed before stays.
     """
     started = time.monotonic()
     rows: dict[str, int] = {}
@@ -104,18 +119,20 @@ def load_until_caught_up(
             for table, count in pipeline.last_trace.last_normalize_info.row_counts.items():
                 if not table.startswith("_dlt"):
                     rows[table] = rows.get(table, 0) + count
-            if report is not None:
-                report(f"{source.name}: package {packages}, {sum(rows.values())} rows")
-            if is_caught_up(pipeline, source.name):
-                return LoadReport(source.name, rows, packages, time.monotonic() - started)
+            log = journal or Journal(source.name)
+            log.tell(f"package {packages}, {sum(rows.values())} rows")
+            if once or is_caught_up(pipeline, source):
+                seconds = time.monotonic() - started
+                return LoadReport(source.name, rows, packages, seconds, log.drift(), log.traffic())
             pipeline = make_pipeline()
     raise IngestionError(f"{source.name} was not caught up after {_MOST_PACKAGES} packages")
 
 
-def is_caught_up(pipeline: Any, source_name: str) -> bool:
-    """False when the last run stopped at its page budget and more is waiting."""
-    resources = pipeline.state.get("sources", {}).get(source_name, {}).get("resources", {})
-    return all(state.get("caught_up", True) for state in resources.values())
+def is_caught_up(pipeline: Any, source: Any) -> bool:
+    """False when a resource of the source just run stopped at its page budget and more is waiting."""
+    resources = pipeline.state.get("sources", {}).get(source.name, {}).get("resources", {})
+    read = {resource.name for resource in source.resources.extracted}
+    return all(resources.get(name, {}).get("caught_up", True) for name in read)
 
 
 def _set_defaults() -> None:

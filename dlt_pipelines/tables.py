@@ -4,7 +4,8 @@ Belongs here: the mapping from a struct's annotations to dlt and Arrow types, an
 Does not belong here: any particular table; the sources' `decoding` modules declare those.
 
 Annotations and what they become: `Identifier` (a number or text in the API) text; `str` text; `int` bigint;
-`bool` bool; `datetime` timestamp in UTC; `Json` the exact JSON text of anything nested. All may be null.
+`float` double; `bool` bool; `datetime` timestamp in UTC; `Json` the exact JSON text of anything nested. All
+may be null. Every table ends with `extra_fields`: what an answer held that the columns do not, as JSON text.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ from typing import Any, Final, get_args
 import msgspec
 import pyarrow as pa
 
+from dlt_pipelines.personal_data import HINT, Classification, Personal
+from dlt_pipelines.records import extra_fields
+
 Identifier = int | str
 Json = msgspec.Raw
 NULL: Final = msgspec.Raw(b"null")
+EXTRA_FIELDS: Final = "extra_fields"
 
 _UTC_MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
 _KINDS: Final[dict[frozenset[Any], tuple[str, pa.DataType]]] = {
@@ -30,6 +35,7 @@ _KINDS: Final[dict[frozenset[Any], tuple[str, pa.DataType]]] = {
     frozenset({str}): ("text", pa.string()),
     frozenset({Json}): ("text", pa.string()),
     frozenset({int}): ("bigint", pa.int64()),
+    frozenset({float}): ("double", pa.float64()),
     frozenset({bool}): ("bool", pa.bool_()),
     frozenset({datetime}): ("timestamp", _UTC_MICROSECONDS),
 }
@@ -37,7 +43,7 @@ _KINDS: Final[dict[frozenset[Any], tuple[str, pa.DataType]]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A raw table with one column per field of `row`.
+    """A raw table with one column per field of `row`, and `extra_fields`.
 
     `newest_by` is the column that decides when one package brings a key twice: the larger value wins.
     `partition_by` is a time by whose day the table is cut, `cluster_by` the columns by which it is sorted,
@@ -47,13 +53,18 @@ class Table:
     name: str
     row: type[msgspec.Struct]
     primary_key: tuple[str, ...]
+    classification: Classification
     newest_by: str | None = None
     partition_by: str | None = None
     cluster_by: tuple[str, ...] = ()
 
-    def arrow(self, rows: Sequence[msgspec.Struct]) -> pa.Table:
-        """The rows (of `row` or a subclass) as Arrow, typed also when there are none."""
+    def arrow(self, rows: Sequence[msgspec.Struct], extras: Sequence[str | None] | None = None) -> pa.Table:
+        """The rows (of `row` or a subclass) as Arrow, typed also when there are none.
+
+        `extras` is the JSON text of `extra_fields` of each row; without it the rows tell it themselves.
+        """
         columns = [_column(rows, name, kinds) for name, kinds in self._kinds.items()]
+        columns.append(pa.array(extra_fields(rows) if extras is None else extras, pa.string()))
         return pa.table(columns, schema=self.schema)
 
     @cached_property
@@ -63,7 +74,14 @@ class Table:
             pa.field(name, _KINDS[kinds][1], nullable=name not in self.primary_key)
             for name, kinds in self._kinds.items()
         ]
-        return pa.schema(fields)
+        return pa.schema([*fields, pa.field(EXTRA_FIELDS, pa.string())])
+
+    @cached_property
+    def personal_data(self) -> dict[str, Personal]:
+        """What each column says about a person. Raises `UnclassifiedColumn`."""
+        classes = {name: self.classification.of(self.name, name) for name in self._kinds}
+        # an unknown field may hold anything
+        return {**classes, EXTRA_FIELDS: Personal.CONTENT}
 
     @property
     def merged(self) -> dict[str, Any]:
@@ -88,6 +106,9 @@ class Table:
             name: {"data_type": _KINDS[kinds][0], "nullable": name not in self.primary_key}
             for name, kinds in self._kinds.items()
         }
+        columns[EXTRA_FIELDS] = {"data_type": "text", "nullable": True}
+        for name, personal in self.personal_data.items():
+            columns[name][HINT] = personal.value
         if self.newest_by is not None:
             columns[self.newest_by]["dedup_sort"] = "desc"
         if self.partition_by is not None:

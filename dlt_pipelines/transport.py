@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
+import urllib3
 
 from dlt_pipelines.errors import (
     IngestionError,
@@ -28,14 +28,19 @@ from dlt_pipelines.errors import (
     SourceUnavailable,
     SourceUnreachable,
 )
+from dlt_pipelines.journal import Journal
+from dlt_pipelines.pacing import Pacer
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _TIMEOUT_SECONDS: Final = (10, 120)  # connect, read
 _ATTEMPTS: Final = 5
 _CONNECT_ATTEMPTS: Final = 3
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _LONGEST_THROTTLING_SECONDS: Final = 900.0
+# A page of a thousand tickets with long texts has some tens of megabytes.
+_MOST_BYTES: Final = 256 * 2**20
 _RETRIED: Final = frozenset({408, 409, 500, 502, 503, 504})
 
 
@@ -48,19 +53,10 @@ class Service:
     forbidden: str
 
 
-class Pacer:
-    """At most `calls` calls within any `seconds`; the first ones never wait."""
+class Decoder(Protocol[T_co]):
+    """Turns an answer's bytes into a page."""
 
-    def __init__(self, calls: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._seconds = seconds
-        self._sleep = sleep
-        self._recent: deque[float] = deque(maxlen=calls)
-
-    def wait(self) -> None:
-        """Return when another call is allowed, and count it."""
-        if len(self._recent) == self._recent.maxlen:
-            self._sleep(max(0.0, self._recent[0] + self._seconds - time.monotonic()))
-        self._recent.append(time.monotonic())
+    def decode(self, content: bytes, /) -> T_co: ...
 
 
 @dataclass(slots=True)
@@ -69,10 +65,12 @@ class Transport:
 
     service: Service
     base_url: str
+    journal: Journal
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     auth: tuple[str, str] | None = field(default=None, repr=False)
     sleep: Callable[[float], None] = time.sleep
     _session: requests.Session = field(default_factory=requests.Session, repr=False, init=False)
+    _clock: tuple[datetime, float] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -89,11 +87,21 @@ class Transport:
         """The host (and port) of the service, without path and credentials."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
+    def now(self) -> datetime | None:
+        """The service's own time, by its latest answer; None before the first.
+
+        How far a source was read is compared with times that the service gave, so its clock counts, not ours.
+        """
+        if self._clock is None:
+            return None
+        at, heard = self._clock
+        return at + timedelta(seconds=time.monotonic() - heard)
+
     def get(
         self,
         path: str,
         params: Mapping[str, Any],
-        decoder: msgspec.json.Decoder[T],
+        decoder: Decoder[T],
         *,
         pacer: Pacer | None = None,
         raise_at_once: frozenset[int] = frozenset(),
@@ -104,14 +112,16 @@ class Transport:
         `SourceRejected` on other 4xx, `SourceUnreachable`, `SourceUnavailable` and `SourceProtocolError`
         when retrying did not help.
         """
-        attempt, throttled = 0, 0.0
+        attempt, refused, throttled = 0, 0, 0.0
         while True:
-            if pacer is not None:
-                pacer.wait()
+            if pacer is not None and (pause := pacer.reserve()) > 0:
+                self._wait(f"{self.service.name}'s rate limit", pause)
             try:
                 return self._get_once(path, params, decoder)
             except _Throttled as refusal:
-                pause = refusal.pause if refusal.pause is not None else _backoff(attempt)
+                refused += 1
+                reason = f"{self.service.name} answered 429"
+                pause = refusal.pause if refusal.pause is not None else _backoff(refused)
                 throttled += pause
                 if throttled > _LONGEST_THROTTLING_SECONDS:
                     raise SourceUnavailable(
@@ -120,31 +130,41 @@ class Transport:
                         429,
                     ) from None
             except SourceUnavailable as error:
-                attempt += 1
+                attempt, reason = attempt + 1, f"{self.service.name} answered {error.status}"
                 if attempt >= _ATTEMPTS or error.status in raise_at_once:
                     raise
                 pause = _backoff(attempt)
             except SourceUnreachable:
-                attempt += 1
+                attempt, reason = attempt + 1, f"{self.service.name} did not answer"
                 if attempt >= _CONNECT_ATTEMPTS:
                     raise
                 pause = _backoff(attempt)
             except _Unreadable as error:
-                attempt += 1
+                attempt, reason = attempt + 1, f"{self.service.name}'s answer was broken"
                 if attempt >= _ATTEMPTS:
                     raise SourceProtocolError(str(error)) from None
                 pause = _backoff(attempt)
-            self.sleep(pause)
+            self._wait(reason, pause)
 
-    def _get_once(self, path: str, params: Mapping[str, Any], decoder: msgspec.json.Decoder[T]) -> T:
+    def _wait(self, reason: str, seconds: float) -> None:
+        self.journal.waits(reason, seconds)
+        self.sleep(seconds)
+
+    def _get_once(self, path: str, params: Mapping[str, Any], decoder: Decoder[T]) -> T:
         name = self.service.name
+        self.journal.requests += 1
         try:
             response = self._session.get(
-                self.base_url + path, params=params, timeout=_TIMEOUT_SECONDS, allow_redirects=False
+                self.base_url + path,
+                params=params,
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,
+                stream=True,
             )
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            content = self._content(path, response)
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError):
             raise _Unreadable(f"{name} GET {path}: the answer was cut off again and again") from None
-        except requests.Timeout:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise SourceUnreachable(f"{name} at {self.host} did not answer in time: try again") from None
         except requests.exceptions.SSLError:
             raise SourceUnreachable(f"{name} at {self.host}: no secure connection, check the host") from None
@@ -152,19 +172,31 @@ class Transport:
             raise SourceUnreachable(
                 f"{name} at {self.host} cannot be reached: check the base URL and that the service is up"
             ) from None
+        self._hear_time(response.headers.get("Date"))
         if response.status_code != 200:
             raise self._refusal(path, response)
         try:
-            return decoder.decode(response.content)
+            return decoder.decode(content)
         except msgspec.ValidationError as error:
             # msgspec names the field and the types, never the value
             raise SourceProtocolError(f"{name} GET {path}: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise _Unreadable(f"{name} GET {path} answered 200 with something that is not JSON") from None
 
+    def _content(self, path: str, response: requests.Response) -> bytes:
+        """The whole body, unpacked; a body that would fill the memory is refused."""
+        with response:
+            content: bytes = response.raw.read(_MOST_BYTES + 1, decode_content=True)
+        if len(content) > _MOST_BYTES:
+            raise SourceProtocolError(
+                f"{self.service.name} GET {path}: the answer is larger than {_MOST_BYTES // 2**20} MiB"
+            )
+        return content
+
     def _refusal(self, path: str, response: requests.Response) -> Exception:
         name, status = self.service.name, response.status_code
         if status == 429:
+            self.journal.refusals += 1
             return _Throttled(retry_after(response.headers.get("Retry-After")))
         if status == 401:
             return SourceUnauthorized(f"{name} at {self.host} answered 401: {self.service.unauthorized}")
@@ -176,6 +208,14 @@ class Transport:
         if status in _RETRIED or challenged:
             return SourceUnavailable(f"{name} answered {status} to GET {path} again and again", status)
         return SourceRejected(f"{name} answered {status} to GET {path}", status)
+
+    def _hear_time(self, date: str | None) -> None:
+        try:
+            heard = parsedate_to_datetime(date) if date else None
+        except ValueError:
+            return
+        if heard is not None:
+            self._clock = (heard if heard.tzinfo else heard.replace(tzinfo=UTC), time.monotonic())
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sets the credentials; being a callable it keeps requests from looking into ~/.netrc."""

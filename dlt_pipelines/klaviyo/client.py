@@ -1,12 +1,12 @@
 """Reading Klaviyo: its collections as iterators of decoded pages.
 
-Belongs here: paths, filters, paging. Does not belong here: tables, and remembering how far a load got; the
-resources in the package's `__init__` do that.
+Belongs here: paths, filters, paging, limits. Does not belong here: tables, and remembering how far a load
+got (`reading`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -15,11 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from dlt_pipelines.errors import SourceProtocolError, SourceRejected
-from dlt_pipelines.klaviyo import settings
-from dlt_pipelines.klaviyo.decoding import EventResource, NamedResource, Page, ProfileResource
+from dlt_pipelines.journal import Journal
+from dlt_pipelines.klaviyo import answers, settings
+from dlt_pipelines.klaviyo.answers import Page
+from dlt_pipelines.pacing import Pacer, Windows, scaled, shared_pacer
+from dlt_pipelines.pages import PageDecoder
+from dlt_pipelines.paging import PageGuard
 from dlt_pipelines.transport import Service, Transport
 
-R = TypeVar("R")
+R = TypeVar("R", bound=msgspec.Struct)
 
 _SERVICE: Final = Service(
     name="Klaviyo",
@@ -28,25 +32,45 @@ _SERVICE: Final = Service(
 )
 _PROFILES: Final = "/api/profiles"
 _EVENTS: Final = "/api/events"
-_SUPPRESSED_AT: Final = "subscriptions.email.marketing.suppression.timestamp"
+_SUPPRESSED_AT: Final = (
+    "subscriptions.email.marketing.suppression.timestamp",
+    "subscriptions.email.marketing.list_suppressions.timestamp",
+)
 _PROFILE_PARAMS: Final = {
     "page[size]": settings.PROFILE_PAGE,
     "additional-fields[profile]": "subscriptions",
 }
+_TABLES: Final[Mapping[type[msgspec.Struct], str]] = {
+    answers.ProfileResource: "profiles",
+    answers.ResourceId: "profiles",
+    answers.PredictedResource: "profile_predictions",
+    answers.EventResource: "events",
+    answers.MetricResource: "metrics",
+    answers.ListResource: "lists",
+    answers.MemberResource: "list_members",
+}
 
 
 class KlaviyoClient:
-    """A session with one Klaviyo account."""
+    """A session with one Klaviyo account, which uses `rate_share` of what Klaviyo's limits allow."""
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, journal: Journal, *, rate_share: float = 1.0) -> None:
         headers = {
             "Authorization": f"Klaviyo-API-Key {api_key}",
             "revision": settings.REVISION,
             "Accept": "application/vnd.api+json",
         }
-        self._transport = Transport(_SERVICE, base_url, headers=headers)
+        self._journal = journal
+        self._transport = Transport(_SERVICE, base_url, journal, headers=headers)
+        self._rate_share = rate_share
 
-    def profiles_updated_after(self, moment: datetime) -> Iterator[Page[ProfileResource]]:
+    def now(self) -> datetime:
+        """Klaviyo's time. Metrics are read for it when nothing else was: times are compared with its own."""
+        if self._transport.now() is None:
+            _ = self.metrics
+        return self._transport.now() or datetime.now(UTC)
+
+    def profiles_updated_after(self, moment: datetime) -> Iterator[Page[answers.ProfileResource]]:
         """Profiles with `updated` after `moment`, oldest change first.
 
         Not among them: profiles that only unsubscribed, were suppressed or joined a list; none of that moves
@@ -57,62 +81,103 @@ class KlaviyoClient:
             "filter": f"greater-than(updated,{iso(moment)})",
             "sort": "updated",
         }
-        pages = self._pages(_PROFILES, params, ProfileResource)
+        pages = self._pages(_PROFILES, params, answers.ProfileResource)
         return _in_order(pages, lambda profile: profile.attributes.updated, _PROFILES)
 
-    def profiles_suppressed_since(self, moment: datetime) -> Iterator[Page[ProfileResource]]:
-        """Profiles with a suppression (an unsubscription is one) since `moment`, in no order."""
-        params = {**_PROFILE_PARAMS, "filter": f"greater-or-equal({_SUPPRESSED_AT},{iso(moment)})"}
-        return self._pages(_PROFILES, params, ProfileResource)
+    def profiles_suppressed_since(self, moment: datetime) -> Iterator[Page[answers.ProfileResource]]:
+        """Profiles with a suppression (an unsubscription is one) since `moment`, in no order.
 
-    def all_profiles(self) -> Iterator[Page[ProfileResource]]:
-        """Every profile, ordered by id, which stays stable while profiles change."""
-        return self._pages(_PROFILES, {**_PROFILE_PARAMS, "sort": "id"}, ProfileResource)
+        A profile comes twice when it has one for all lists and one for a single list.
+        """
+        for field in _SUPPRESSED_AT:
+            params = {**_PROFILE_PARAMS, "filter": f"greater-or-equal({field},{iso(moment)})"}
+            yield from self._pages(_PROFILES, params, answers.ProfileResource)
 
-    def events(self, since: datetime, until: datetime) -> Iterator[Page[EventResource]]:
-        """Events dated from `since` to `until` (inclusive), oldest first."""
+    def profiles_by_id(self, ids: Sequence[str]) -> Iterator[Page[answers.ProfileResource]]:
+        """These profiles, as far as they exist; a hundred a call."""
+        for start in range(0, len(ids), settings.PROFILE_PAGE):
+            quoted = ",".join(f'"{each}"' for each in ids[start : start + settings.PROFILE_PAGE])
+            params = {**_PROFILE_PARAMS, "filter": f"any(id,[{quoted}])"}
+            yield from self._pages(_PROFILES, params, answers.ProfileResource)
+
+    def profile_ids(self) -> Iterator[Page[answers.ResourceId]]:
+        """The ids of all profiles, in their order, which stays stable while profiles change."""
+        params = {"page[size]": settings.PROFILE_PAGE, "fields[profile]": "updated", "sort": "id"}
+        return self._pages(_PROFILES, params, answers.ResourceId)
+
+    def predictions(self, created_after: datetime | None) -> Iterator[Page[answers.PredictedResource]]:
+        """What Klaviyo computes about profiles created after a moment (None: all), oldest profile first."""
+        params = {
+            "page[size]": settings.PROFILE_PAGE,
+            "additional-fields[profile]": "predictive_analytics",
+            "fields[profile]": "created,predictive_analytics",
+            "sort": "created",
+        }
+        if created_after is not None:
+            params["filter"] = f"greater-than(created,{iso(created_after)})"
+        pages = self._pages(_PROFILES, params, answers.PredictedResource, settings.PREDICTIONS_LIMIT)
+        return _in_order(pages, lambda profile: profile.attributes.created, _PROFILES)
+
+    def events(
+        self, since: datetime, until: datetime, *, with_end: bool = True
+    ) -> Iterator[Page[answers.EventResource]]:
+        """Events dated from `since` to `until` (itself `with_end`), oldest first."""
+        before = "less-or-equal" if with_end else "less-than"
         params = {
             "page[size]": settings.EVENT_PAGE,
-            "filter": f"greater-or-equal(datetime,{iso(since)}),less-or-equal(datetime,{iso(until)})",
+            "filter": f"greater-or-equal(datetime,{iso(since)}),{before}(datetime,{iso(until)})",
             "sort": "datetime",
         }
-        pages = self._pages(_EVENTS, params, EventResource)
+        pages = self._pages(_EVENTS, params, answers.EventResource, settings.EVENTS_LIMIT)
         return _in_order(pages, lambda event: event.attributes.datetime, _EVENTS)
 
     @cached_property
-    def metrics(self) -> list[NamedResource]:
+    def metrics(self) -> list[answers.MetricResource]:
         """All metrics, read once."""
-        return [metric for page in self._pages("/api/metrics", {}, NamedResource) for metric in page.data]
+        pages = self._pages("/api/metrics", {}, answers.MetricResource, settings.METRICS_LIMIT)
+        return [metric for page in pages for metric in page.data]
 
     @cached_property
-    def lists(self) -> list[NamedResource]:
+    def lists(self) -> list[answers.ListResource]:
         """All lists, read once."""
-        pages = self._pages("/api/lists", {"page[size]": settings.LIST_PAGE}, NamedResource)
+        pages = self._pages("/api/lists", {"page[size]": settings.LIST_PAGE}, answers.ListResource)
         return [each for page in pages for each in page.data]
 
-    def members(self, list_id: str) -> Iterator[Page[ProfileResource]]:
+    def members(self, list_id: str) -> Iterator[Page[answers.MemberResource]]:
         """Members of a list with the time they joined; none when the list is gone by now."""
         params = {"page[size]": settings.MEMBER_PAGE, "fields[profile]": "joined_group_at"}
+        path, bucket = f"/api/lists/{list_id}/profiles", "/api/lists/{id}/profiles"
         try:
-            yield from self._pages(f"/api/lists/{list_id}/profiles", params, ProfileResource)
+            yield from self._pages(path, params, answers.MemberResource, bucket=bucket)
         except SourceRejected as error:
             if error.status != 404:
                 raise
 
-    def _pages(self, path: str, params: dict[str, Any], resource: type[R]) -> Iterator[Page[R]]:
-        decoder: msgspec.json.Decoder[Page[R]] = msgspec.json.Decoder(Page[resource])  # type: ignore[valid-type]
-        seen: set[str] = set()
+    def _pages(
+        self,
+        path: str,
+        params: dict[str, Any],
+        resource: type[R],
+        limit: Windows = settings.COMMON_LIMIT,
+        *,
+        bucket: str | None = None,
+    ) -> Iterator[Page[R]]:
+        decoder = PageDecoder(Page[resource], _TABLES[resource], self._journal)  # type: ignore[valid-type]
+        guard = PageGuard(f"Klaviyo GET {path}")
+        pacer = self._pacer(bucket or path, limit)
         while True:
-            page = self._transport.get(path, params, decoder)
-            yield page
+            page: Page[R] = self._transport.get(path, params, decoder, pacer=pacer)
             if page.links.next is None:
+                yield page
                 return
+            guard.rows(page.data)
+            yield page
             # Only the cursor is taken from the link: credentials go to the configured host alone.
             cursor = parse_qs(urlsplit(page.links.next).query).get("page[cursor]", [""])[0]
-            if not cursor or cursor in seen:
-                raise SourceProtocolError(f"Klaviyo GET {path} repeats its cursor: the pages would never end")
-            seen.add(cursor)
-            params = {**params, "page[cursor]": cursor}
+            params = {**params, "page[cursor]": guard.cursor(cursor)}
+
+    def _pacer(self, bucket: str, limit: Windows) -> Pacer:
+        return shared_pacer(("klaviyo", self._transport.host, bucket), scaled(limit, self._rate_share))
 
 
 def iso(moment: datetime) -> str:

@@ -11,7 +11,14 @@ from typing import Final
 BASE_URL: Final = "https://a.klaviyo.com"
 REVISION: Final = "2026-10-15"
 
-# Maxima of the API reference. Limits are 75 calls a second and 750 a minute (events: 350 and 3500).
+# Limits of the API reference by endpoint, as calls and seconds. The reference says 750 a minute where the
+# page on rate limits says 700.
+COMMON_LIMIT: Final = ((75, 1.0), (700, 60.0))
+EVENTS_LIMIT: Final = ((350, 1.0), (3500, 60.0))
+METRICS_LIMIT: Final = ((10, 1.0), (150, 60.0))
+PREDICTIONS_LIMIT: Final = ((10, 1.0), (150, 60.0))
+
+# Maxima of the API reference.
 PROFILE_PAGE: Final = 100
 EVENT_PAGE: Final = 1000
 LIST_PAGE: Final = 10
@@ -20,6 +27,8 @@ MEMBER_PAGE: Final = 100
 # Pages in one package: what a kill costs at most, 50,000 profiles or 200,000 events.
 PROFILE_PAGES_PER_PACKAGE: Final = 500
 EVENT_PAGES_PER_PACKAGE: Final = 200
+# A window of events that is read again is cut into packages of so many days.
+WINDOW_PER_PACKAGE: Final = timedelta(days=7)
 
 # Klaviyo was founded in 2012; events may be dated earlier, but not before 2000.
 FIRST_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -38,3 +47,6 @@ EVENTS_LOOKBACK: Final = timedelta(hours=3)
 # Events may be sent with a date in the past: now and then a wide window is read again.
 WIDE_LOOKBACK: Final = timedelta(days=7)
 WIDE_EVERY: Final = timedelta(days=7)
+
+# Klaviyo computes its predictions once a day; reading them costs as much as reading all profiles.
+PREDICTIONS_EVERY: Final = timedelta(days=1)

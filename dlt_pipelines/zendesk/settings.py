@@ -12,6 +12,8 @@ from typing import Final
 EXPORT_PAGE: Final = 1000
 SMALLEST_EXPORT_PAGE: Final = 100
 EXPORTS_PER_MINUTE: Final = 10
+# "Rate limits": 200 requests a minute on the smallest plan.
+CALLS_PER_MINUTE: Final = 200
 # "Pagination": page[size] is at most 100; survey responses refuse more than 50.
 LIST_PAGE: Final = 100
 SURVEY_PAGE: Final = 50
@@ -21,9 +23,9 @@ PAGES_PER_PACKAGE: Final = 200
 
 # Zendesk was founded in 2007: nothing is older.
 FIRST_MOMENT: Final = datetime(2007, 1, 1, tzinfo=UTC)
-# Exports leave out the last minute and refuse a start_time within it.
-EXPORT_DELAY_SECONDS: Final = 61
 # When Zendesk no longer knows a stored cursor, reading starts this long before its last row.
 LOST_CURSOR_LOOKBACK_SECONDS: Final = 3600
 # A rating is listed by when it was offered and changes later (offered → good); these lists are read again.
 RATINGS_LOOKBACK_DAYS: Final = 60
+# Metric events are dated by the second, many in one; some are written down a little later.
+METRIC_EVENTS_LOOKBACK_SECONDS: Final = 3600

@@ -17,6 +17,7 @@ from dlt_pipelines.pipeline import LoadReport
 EMAIL = "admin@shop.example"
 TOKEN = "demo"
 KEY = "pk_demo_pipelines"
+UNLIMITED = 1_000_000  # the sandboxes of these tests refuse nothing
 
 
 class Warehouse:
@@ -149,6 +150,7 @@ class ZendeskAccount:
                 "api_token": TOKEN,
                 "pipelines_dir": self.warehouse.dlt_home,
                 "resources": resources or None,
+                "exports_per_minute": UNLIMITED,
                 **arguments,
             },
         )
@@ -237,7 +239,6 @@ class KlaviyoAccount:
                 "api_key": KEY,
                 "pipelines_dir": self.warehouse.dlt_home,
                 "resources": resources or None,
-                "clock": self.sandbox.clock.now,
                 **arguments,
             },
         )

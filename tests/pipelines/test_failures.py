@@ -26,7 +26,8 @@ from dlt_pipelines.errors import (
     WarehouseInUse,
 )
 from dlt_pipelines.klaviyo.__main__ import main as klaviyo_main
-from dlt_pipelines.transport import Pacer, retry_after
+from dlt_pipelines.pacing import Pacer
+from dlt_pipelines.transport import retry_after
 from dlt_pipelines.zendesk.__main__ import main as zendesk_main
 from tests.pipelines.accounts import EMAIL, KlaviyoAccount, Warehouse, ZendeskAccount
 

@@ -156,7 +156,6 @@ def test_a_large_first_load_goes_package_by_package_through_ties(klaviyo: Klaviy
         lambda: klaviyo_source(
             base_url=klaviyo.sandbox.url,
             api_key=KEY,
-            clock=klaviyo.sandbox.clock.now,
             profile_pages_per_package=1,
             event_pages_per_package=1,
         ),

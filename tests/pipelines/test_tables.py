@@ -17,9 +17,10 @@ from dlt.common.runtime import anon_tracker
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_pipelines.klaviyo.decoding import EVENTS, LIST_MEMBERS, LISTS, METRICS, PROFILES
+from dlt_pipelines.klaviyo.tables import EVENTS, LIST_MEMBERS, LISTS, METRICS, PROFILES
 from dlt_pipelines.pipeline import make_pipeline
-from dlt_pipelines.zendesk.decoding import (
+from dlt_pipelines.zendesk.answers import TicketPage
+from dlt_pipelines.zendesk.tables import (
     CSAT_SURVEY_RESPONSES,
     ORGANIZATIONS,
     SATISFACTION_RATINGS,
@@ -27,7 +28,6 @@ from dlt_pipelines.zendesk.decoding import (
     TICKETS,
     USERS,
     Ticket,
-    TicketPage,
     User,
 )
 from tests.pipelines.accounts import KlaviyoAccount, Warehouse, ZendeskAccount

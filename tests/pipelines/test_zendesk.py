@@ -12,7 +12,7 @@ from c360_platform.sandbox.traffic import Fault
 from dlt_pipelines.errors import ResourceSelectionError, SourceProtocolError
 from dlt_pipelines.pipeline import load_until_caught_up, make_pipeline
 from dlt_pipelines.zendesk import RESOURCES, zendesk_source
-from tests.pipelines.accounts import EMAIL, TOKEN, Warehouse, ZendeskAccount
+from tests.pipelines.accounts import EMAIL, TOKEN, UNLIMITED, Warehouse, ZendeskAccount
 
 HOUR = timedelta(hours=1)
 TICKETS = "/api/v2/incremental/tickets/cursor.json"
@@ -96,7 +96,8 @@ def test_tickets_of_one_second_survive_the_boundary_between_pages_and_packages(
 
     report = load_until_caught_up(
         lambda: zendesk_source(
-            base_url=zendesk.sandbox.url, email=EMAIL, api_token=TOKEN, pages_per_package=1
+            base_url=zendesk.sandbox.url, email=EMAIL, api_token=TOKEN, pages_per_package=1,
+            exports_per_minute=UNLIMITED,
         ),
         lambda: make_pipeline("zendesk", warehouse.path, warehouse.dlt_home),
     )

@@ -1,0 +1,59 @@
+"""Staying below an account's rate limits, so that a service need not refuse anything.
+
+Belongs here: windows of calls, shared by everything in this process that talks to one account. Does not
+belong here: what to do about a refusal all the same (`transport`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+# Calls are counted where they are sent, limits where they arrive: two calls may come closer together.
+_MARGIN_SECONDS: Final = 0.05
+_MARGIN_SHARE: Final = 0.01
+
+Windows = tuple[tuple[int, float], ...]
+"""`((calls, seconds), …)`: at most so many calls within any such span."""
+
+
+class Pacer:
+    """Lets calls pass as its windows allow; the first ones never wait. Safe to share between threads."""
+
+    def __init__(
+        self, windows: Windows, *, now: Callable[[], float] = time.monotonic, margin: float = _MARGIN_SECONDS
+    ) -> None:
+        self._windows = [
+            (calls, seconds * (1 + _MARGIN_SHARE) + margin, deque[float](maxlen=calls))
+            for calls, seconds in windows
+        ]
+        self._now = now
+        self._lock = threading.Lock()
+
+    def reserve(self) -> float:
+        """Take the next place; seconds until it comes."""
+        with self._lock:
+            now = self._now()
+            at = max([now, *(sent[0] + span for calls, span, sent in self._windows if len(sent) == calls)])
+            for _, _, sent in self._windows:
+                sent.append(at)
+        return at - now
+
+
+_shared: dict[tuple[str, ...], Pacer] = {}
+_lock = threading.Lock()
+
+
+def shared_pacer(account: tuple[str, ...], windows: Windows) -> Pacer:
+    """The pacer of an account's limit: one for the whole process while the windows stay the same."""
+    key = (*account, repr(windows))
+    with _lock:
+        return _shared.setdefault(key, Pacer(windows))
+
+
+def scaled(windows: Windows, share: float) -> Windows:
+    """The windows with this share of their calls, at least one each."""
+    return tuple((max(1, int(calls * share)), seconds) for calls, seconds in windows)
