@@ -80,16 +80,19 @@ def cursor_export(
     }
 
 
-def time_export(request: Request, key: str, table: Table, to_body: RowToBody) -> Body:
+def time_export(
+    request: Request, key: str, table: Table, to_body: RowToBody, *, recent: bool = False
+) -> Body:
     """A page of a time-based incremental export.
 
     The next page starts at `end_time`, the time of the last row, so pages repeat rows of that second, and
     more than a page of rows in one second cannot be passed. An empty page has no `end_time` (assumed).
+    `recent` exports answer a too recent `start_time` with an empty page (assumed: Singer's tap asks so).
     """
     settings = read_settings(request.app.state.store)
     cutoff = export_cutoff(request)
     per_page = _page_size(request.query_params.get("per_page"))
-    start = _start_time(request, cutoff, settings)
+    start = _start_time(request, cutoff, settings, recent=recent)
     rows = table.after(request, (start, -1), f"{table.time} <= {cutoff}", (), per_page)
     _time_out(rows, settings)
     end_time = rows[-1]["time"] if rows else None
@@ -108,11 +111,11 @@ def export_cutoff(request: Request) -> int:
     return now_s(request) - _EXPORT_DELAY_SECONDS
 
 
-def _start_time(request: Request, cutoff: int, settings: ZendeskSettings) -> int:
+def _start_time(request: Request, cutoff: int, settings: ZendeskSettings, *, recent: bool = False) -> int:
     start = moment(request, "start_time")
     if start is None:
         raise invalid_value("start_time or cursor is required", status=400)
-    if start > cutoff:
+    if start > cutoff and not recent:
         raise ZendeskError(422, _TOO_RECENT) if settings.too_recent_as_text else invalid_value(_TOO_RECENT)
     return start
 

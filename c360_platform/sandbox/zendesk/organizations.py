@@ -32,7 +32,8 @@ def routes() -> list[Route]:
 
 
 def _by_time(request: Request) -> Body:
-    return time_export(request, "organizations", _EXPORTED, body_with_url(request, "organizations"))
+    to_body = body_with_url(request, "organizations")
+    return time_export(request, "organizations", _EXPORTED, to_body, recent=True)
 
 
 def _list(request: Request) -> Body:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.lists import offset_page
 from c360_platform.sandbox.zendesk.positions import Body, body_with_url, seconds_of
-from c360_platform.sandbox.zendesk.protocol import get, invalid_value
+from c360_platform.sandbox.zendesk.protocol import ZendeskError, get, invalid_value
 from c360_platform.sandbox.zendesk.tickets import ticket_body
 
 _MOST_RESULTS: Final = 1000
@@ -42,7 +42,7 @@ def routes() -> list[Route]:
 def _search(request: Request) -> Body:
     page, size = request.query_params.get("page", "1"), request.query_params.get("per_page", "100")
     if page.isdigit() and size.isdigit() and int(page) * int(size) > _MOST_RESULTS:
-        raise invalid_value(f"Search results are limited to {_MOST_RESULTS}")
+        raise _too_many_results()
     chosen, parameters = _chosen(request)
     bodies = {kind: body_with_url(request, f"{kind}s") for kind in ("user", "organization")}
     bodies["ticket"] = ticket_body(request)
@@ -86,6 +86,11 @@ def _chosen(request: Request) -> tuple[str, list[Any]]:
         for kind in kinds
     ]
     return " union all ".join(parts), parameters * len(parts)
+
+
+def _too_many_results() -> ZendeskError:
+    description = "Invalid search: Requested response size was greater than Search Response Limits"
+    return ZendeskError(422, {"error": "invalid", "description": description})
 
 
 def _words(text: str) -> list[str]:

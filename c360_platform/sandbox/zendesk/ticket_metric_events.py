@@ -26,7 +26,7 @@ def routes() -> list[Route]:
 
 def _events(request: Request) -> Body:
     if not asks_for_cursor(request):
-        return time_export(request, "ticket_metric_events", _EVENTS, stored_body)
+        return time_export(request, "ticket_metric_events", _EVENTS, stored_body, recent=True)
     start = moment(request, "start_time")
     if start is None:
         raise invalid_value("start_time is required", status=400)
