@@ -149,7 +149,7 @@ def _load_until_caught_up(
             loaded[result.asset_key] = kept | {"rows_loaded": before + now}
         rows = sum(metadata["rows_loaded"] for metadata in loaded.values())
         context.log.info(f"{source.name}: {rows} rows so far")
-        if is_caught_up(pipeline, source.name):
+        if is_caught_up(pipeline, source):
             return loaded
 
 
