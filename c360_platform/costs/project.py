@@ -202,14 +202,13 @@ def _layout(node: Node) -> Layout:
 
 def _merge_keys() -> dict[tuple[str, str], tuple[str, ...]]:
     """Tables that dlt merges (the others it replaces), with their keys."""
-    from dlt_pipelines.klaviyo import decoding as klaviyo
-    from dlt_pipelines.zendesk import decoding as zendesk
+    from dlt_pipelines.klaviyo import tables as klaviyo
+    from dlt_pipelines.quarantine import REJECTED_ROWS
+    from dlt_pipelines.zendesk import tables as zendesk
 
-    merged = {"klaviyo": (klaviyo.PROFILES, klaviyo.EVENTS)} | {
-        "zendesk": (
-            *(zendesk.TICKETS, zendesk.TICKET_METRICS, zendesk.USERS, zendesk.ORGANIZATIONS),
-            *(zendesk.SATISFACTION_RATINGS, zendesk.CSAT_SURVEY_RESPONSES),
-        )
+    merged = {
+        "klaviyo": (*klaviyo.MERGED, REJECTED_ROWS),
+        "zendesk": (*zendesk.MERGED, REJECTED_ROWS),
     }
     return {(source, table.name): table.primary_key for source, tables in merged.items() for table in tables}
 

@@ -18,10 +18,7 @@ from dlt_pipelines.klaviyo.reading import Reading
 from dlt_pipelines.quarantine import rejected_rows
 
 NAME: Final = "klaviyo"
-MERGED: Final = (tables.PROFILES, tables.EVENTS, tables.PROFILE_PREDICTIONS, tables.SUPPRESSIONS)
-REPLACED: Final = (tables.METRICS, tables.LISTS, tables.LIST_MEMBERS)
-TABLES: Final = (*MERGED, *REPLACED)
-RESOURCES: Final = tuple(table.name for table in TABLES)
+RESOURCES: Final = tuple(table.name for table in tables.TABLES)
 
 
 @dlt.source(name=NAME)
@@ -50,8 +47,8 @@ def klaviyo_source(
         client, log, start_date, profile_pages_per_package, event_pages_per_package, events_window
     )
     resources = []
-    for table in TABLES:
-        form = table.merged if table in MERGED else table.replaced
+    for table in tables.TABLES:
+        form = table.merged if table in tables.MERGED else table.replaced
         resource = dlt.resource(getattr(reading, table.name)(), **form)
         if table.cluster_by:
             table.lay_out(resource)

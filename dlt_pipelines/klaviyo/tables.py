@@ -174,3 +174,7 @@ SUPPRESSIONS: Final = Table(
     newest_by="read_at",
     cluster_by=("profile_id",),
 )
+
+MERGED: Final = (PROFILES, EVENTS, PROFILE_PREDICTIONS, SUPPRESSIONS)
+REPLACED: Final = (METRICS, LISTS, LIST_MEMBERS)
+TABLES: Final = (*MERGED, *REPLACED)

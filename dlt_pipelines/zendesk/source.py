@@ -18,14 +18,7 @@ from dlt_pipelines.zendesk.client import ZendeskClient
 from dlt_pipelines.zendesk.reading import Reading
 
 NAME: Final = "zendesk"
-MERGED: Final = (
-    *(tables.TICKETS, tables.TICKET_METRICS, tables.USERS, tables.ORGANIZATIONS),
-    *(tables.SATISFACTION_RATINGS, tables.CSAT_SURVEY_RESPONSES, tables.TICKET_EVENTS),
-    tables.TICKET_METRIC_EVENTS,
-)
-REPLACED: Final = (tables.TICKET_FIELDS,)
-TABLES: Final = (*MERGED, *REPLACED)
-RESOURCES: Final = tuple(table.name for table in TABLES)
+RESOURCES: Final = tuple(table.name for table in tables.TABLES)
 
 
 @dlt.source(name=NAME)
@@ -65,9 +58,9 @@ def zendesk_source(
         yield tables.TICKET_METRICS.arrow([ticket.metric_set for ticket in page if ticket.metric_set])
 
     resources = {"tickets": tickets, "ticket_metrics": ticket_metrics}
-    for table in TABLES:
+    for table in tables.TABLES:
         if table.name not in resources:
-            form = table.merged if table in MERGED else table.replaced
+            form = table.merged if table in tables.MERGED else table.replaced
             resources[table.name] = dlt.resource(getattr(reading, table.name)(), **form)
         if table.cluster_by:
             table.lay_out(resources[table.name])

@@ -305,3 +305,10 @@ TICKET_METRIC_EVENTS: Final = Table(
     cluster_by=("ticket_id",),
 )
 TICKET_FIELDS: Final = Table("ticket_fields", TicketField, ("id",), _COLUMNS)
+
+MERGED: Final = (
+    *(TICKETS, TICKET_METRICS, USERS, ORGANIZATIONS, SATISFACTION_RATINGS, CSAT_SURVEY_RESPONSES),
+    *(TICKET_EVENTS, TICKET_METRIC_EVENTS),
+)
+REPLACED: Final = (TICKET_FIELDS,)
+TABLES: Final = (*MERGED, *REPLACED)
