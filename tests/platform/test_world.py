@@ -527,6 +527,22 @@ def test_klaviyo_in_the_sandbox_agrees_with_itself(world: World) -> None:
     assert world.sandbox_rows(earlier) == [(0,)]
 
 
+def test_klaviyo_predicts_for_those_who_have_ordered_and_for_nobody_else(world: World) -> None:
+    unlike_its_orders = """
+        with orders as (
+            select profile_id, count(*) as orders, sum(value) as revenue
+            from kl_event where metric_id = 'PlcdOr' group by profile_id
+        )
+        select count(*) from orders full join kl_prediction as predicted using (profile_id)
+        where orders is not json_extract(body, '$.historic_number_of_orders')
+            or abs(revenue - json_extract(body, '$.historic_clv')) > 0.01
+            or json_extract(body, '$.churn_probability') not between 0 and 1
+            or (orders = 1) <> (json_extract(body, '$.average_days_between_orders') is null)
+    """
+    assert world.sandbox_rows(unlike_its_orders) == [(0,)]
+    assert world.sandbox_rows("select count(*) from kl_prediction")[0][0] > CUSTOMERS // 10
+
+
 def test_zendesk_in_the_sandbox_has_both_forms_of_ratings(world: World) -> None:
     last_legacy = world.sandbox_rows("select max(created_at) from zd_satisfaction_rating")[0][0]
     first_survey = world.sandbox_rows("select min(created_at) from zd_survey_response")[0][0]

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     import duckdb
 
 _FILLED: Final = (
-    *("kl_metric", "kl_list", "kl_list_member", "kl_profile", "kl_event"),
+    *("kl_metric", "kl_list", "kl_list_member", "kl_profile", "kl_prediction"),
+    "kl_event",
     *("zd_organization", "zd_user", "zd_ticket", "zd_satisfaction_rating", "zd_survey_response"),
     *("zd_ticket_event", "zd_ticket_metric_event", "zd_object"),
 )
-_EMPTIED: Final = ("kl_import_job", "kl_import_error", "kl_import_profile")
+_EMPTIED: Final = (
+    *("kl_import_job", "kl_import_error", "kl_import_profile", "kl_import_fate", "kl_pending", "kl_hidden"),
+    *("kl_profile_alias", "kl_list_suppression", "kl_sms_consent", "kl_suppression_job"),
+    *("kl_segment", "kl_segment_member", "kl_flow", "kl_flow_action"),
+    *("kl_tag_group", "kl_tag", "kl_tagging"),
+)
 _CHUNK: Final = 20_000
 
 

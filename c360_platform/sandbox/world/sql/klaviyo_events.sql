@@ -1,5 +1,5 @@
--- Two years of e-mail events and placed orders, and with them the finished profiles. Temporary
--- tables in the columns of the sandbox's schema.
+-- Two years of e-mail events and placed orders, and with them the finished profiles and what is
+-- predicted of them. Temporary tables in the columns of the sandbox's schema.
 
 create temp table kl_metric as
 select
@@ -161,7 +161,7 @@ consent_events as (
             {
                 event_key: (person_id * 128 + 123) * 8,
                 metric_id: 'SpamEm',
-                occurred_at: case when suppression_reason = 'SPAM_REPORT' then trouble_at end,
+                occurred_at: case when suppression_reason = 'SPAM_COMPLAINT' then trouble_at end,
                 properties: '{"$message":"01CMPGN0000"}',
             },
         ], recursive := true),
@@ -293,3 +293,68 @@ select
     last_events.last_event_at,
 from klaviyo_member as member
 left join last_events using (profile_id);
+
+-- Plain formulas over the orders that Klaviyo has seen: who buys at intervals goes on doing so, and
+-- is the likelier gone the longer that is exceeded. Who bought once is expected at the interval of
+-- everybody else, without a date. Nobody without orders has a row.
+create temp table kl_prediction as
+with orders as (
+    select
+        profile_id,
+        count(*) as orders,
+        sum(value) as revenue,
+        max(occurred_at) as last_order,
+        case when count(*) > 1 then (max(occurred_at) - min(occurred_at)) / 86400.0 / (count(*) - 1) end
+            as average_days,
+    from kl_event
+    where metric_id = 'PlcdOr'
+    group by profile_id
+),
+
+typical as (select coalesce(median(average_days), 90) as days from orders),
+
+intervals as (
+    select
+        orders.*,
+        greatest(coalesce(average_days, typical.days), 1) as interval_days,
+        (epoch(world_end()) - last_order) / 86400.0 as days_since,
+    from orders
+    cross join typical
+),
+
+predicted as (
+    select
+        *,
+        revenue / orders as order_value,
+        1 - exp(-days_since / (2 * interval_days)) as churn,
+        365 / interval_days * exp(-days_since / (2 * interval_days)) as next_orders,
+    from intervals
+)
+
+select
+    predicted.profile_id,
+    json_object(
+        'historic_number_of_orders', orders,
+        'predicted_number_of_orders', round(next_orders, 2),
+        'average_days_between_orders', round(average_days, 1),
+        'average_order_value', round(order_value, 2),
+        'historic_clv', round(revenue, 2),
+        'predicted_clv', round(next_orders * order_value, 2),
+        'total_clv', round(revenue + next_orders * order_value, 2),
+        'churn_probability', round(churn, 4),
+        'expected_date_of_next_order', case
+            when average_days is not null
+                then strftime(
+                    to_timestamp(last_order + (interval_days * 86400)::bigint),
+                    '%Y-%m-%dT%H:%M:%S+00:00'
+                )
+        end,
+        'ranked_channel_affinity', case
+            when profile.email_consent = 'SUBSCRIBED' and profile.phone_number is not null
+                then ['email', 'sms']
+            when profile.email is null then ['sms']
+            else ['email']
+        end
+    )::varchar as body,
+from predicted
+inner join kl_profile as profile on profile.id = predicted.profile_id;

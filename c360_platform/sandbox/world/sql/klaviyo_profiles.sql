@@ -88,7 +88,7 @@ select
         when has_only_phone or consent = 'NEVER_SUBSCRIBED' then null
         when consent = 'UNSUBSCRIBED' then 'UNSUBSCRIBE'
         when trouble < 0.015 and trouble_at < world_end() - interval 4 hours then 'HARD_BOUNCE'
-        when trouble < 0.018 and trouble_at < world_end() - interval 4 hours then 'SPAM_REPORT'
+        when trouble < 0.018 and trouble_at < world_end() - interval 4 hours then 'SPAM_COMPLAINT'
         when trouble < 0.024 and trouble_at < world_end() - interval 4 hours then 'USER_SUPPRESSED'
     end as suppression_reason,
     -- In the order of people, like the events below: SQLite inserts in order many times faster.
