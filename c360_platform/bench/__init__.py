@@ -26,18 +26,21 @@ def run_benchmarks(
     """
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
+    from c360_platform.bench.sandbox_speed import sandbox_ratios
 
     say = say or _print
     say(machine())
     ratios = []
     with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
+        place = Path(directory)
         for measure in (
-            lambda: definitions_ratio(Path(directory) / "definitions", rounds=rounds, say=say),
-            lambda: build_ratio(Path(directory) / "build", customers=customers, rounds=rounds, say=say),
+            lambda: sandbox_ratios(place / "sandbox", rounds=rounds, say=say),
+            lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
+            lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
         ):
-            ratio = measure()
-            say(str(ratio))
-            ratios.append(ratio)
+            for ratio in measure():
+                say(str(ratio))
+                ratios.append(ratio)
     return ratios
 
 

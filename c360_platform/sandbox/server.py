@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from starlette.types import ASGIApp
+
 from c360_platform.sandbox.app import create_app
 from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
@@ -59,28 +61,34 @@ def running_sandbox(
     `port` 0 takes a free one; `benchmark` counts bulk writes without keeping them. Raises `SandboxError` when
     the port is in use, `StoreError` when the file cannot be opened.
     """
-    listener = _listen("127.0.0.1", port)
-    store: Store | None = None
+    store = Store(path)
     try:
-        store = Store(path)
         sandbox_clock = clock or Clock(store)
         sandbox_limits = Limits(sandbox_clock, enabled=limits)
         app = create_app(store, sandbox_clock, sandbox_limits, benchmark=benchmark)
+        with running_app(app, port=port) as url:
+            state = app.state
+            yield Sandbox(url, store, sandbox_clock, sandbox_limits, state.traffic, state.benchmark)
+    finally:
+        store.close()
+
+
+@contextmanager
+def running_app(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
+    """Serve any application as the sandbox is served, from a thread until the block ends; its URL."""
+    listener = _listen("127.0.0.1", port)
+    try:
         server = SandboxServer(app)
         thread = threading.Thread(target=server.run, args=([listener],), name="sandbox", daemon=True)
         thread.start()
         try:
             _await_start(server, thread)
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            state = app.state
-            yield Sandbox(url, store, sandbox_clock, sandbox_limits, state.traffic, state.benchmark)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
     finally:
         listener.close()
-        if store is not None:
-            store.close()
 
 
 def serve(
