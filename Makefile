@@ -5,9 +5,10 @@ CUSTOMERS ?= 2000
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 BIN_EMULATOR := .venv-emulator/bin
+JUDGES := zenpy tap-zendesk tap-klaviyo airbyte
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-bigquery dev check format bench clean lock
+.PHONY: help setup demo test test-bigquery judges dev check format bench clean lock
 
 help:  ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,14 @@ test-bigquery: .venv/.ready .venv-emulator/.ready  ## Run the whole platform aga
 		"from duckdb_extensions import import_extension; [import_extension(name) for name in ('spatial', 'avro')]"
 	@touch $@
 
+judges: .venv/.ready $(JUDGES:%=.venv-judges-%/.ready)  ## Let unmodified third-party clients read the sandbox and compare
+	$(BIN)/python -m tests.judges
+
+# A judge that does not install is missing from the run, which says so and fails.
+.venv-judges-%/.ready: tests/judges/requirements/%.lock .venv/.ready
+	@test -x .venv-judges-$*/bin/python || $(BIN)/python -m venv --without-pip .venv-judges-$*
+	@$(BIN)/uv pip sync --quiet --python .venv-judges-$*/bin/python $< && touch $@ || echo "$* does not install"
+
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)
 
@@ -64,5 +73,8 @@ lock: .venv/.ready  ## Resolve pyproject.toml anew into requirements.lock and de
 		--no-header --annotation-style line --upgrade --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet tests/warehouse/emulator/requirements.in --universal --python-version 3.11 \
 		--no-header --annotation-style line --upgrade --output-file tests/warehouse/emulator/requirements.lock
+	for judge in $(JUDGES); do $(BIN)/uv pip compile --quiet tests/judges/requirements/$$judge.in --universal \
+		--python-version 3.11 --no-header --annotation-style line --upgrade \
+		--output-file tests/judges/requirements/$$judge.lock; done
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra kubernetes --universal --python-version 3.11 \
 		--no-header --annotation-style line --constraint requirements.lock --output-file deploy/requirements.lock

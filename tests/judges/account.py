@@ -15,7 +15,7 @@ from c360_platform.sandbox.server import Sandbox, running_sandbox
 from c360_platform.sandbox.world import make_world
 from c360_platform.sandbox.zendesk.changes import Changes
 
-_CUSTOMERS: Final = 600
+_CUSTOMERS: Final = 1500
 _SEED: Final = 7
 _FIRST_TIE: Final = 900_001
 _TIES: Final = 120  # more than a list page; the export by time cannot pass a thousand

@@ -62,6 +62,12 @@ _QUERIES: Final = {
         "select id, email, updated_at / 1000000 from kl_profile"
         " where json_array_length(email_suppressions) > 0"
     ),
+    "profiles the tap calls excluded": (  # four reasons; spam complaints are not among them
+        "select id, email, updated_at / 1000000 from kl_profile"
+        " where exists (select 1 from json_each(email_suppressions) as suppression"
+        " where json_extract(suppression.value, '$.reason')"
+        " in ('HARD_BOUNCE', 'USER_SUPPRESSED', 'UNSUBSCRIBE', 'INVALID_EMAIL'))"
+    ),
     "events": "select id, occurred_at, metric_id, profile_id from kl_event",
     "metrics": "select id, name from kl_metric",
     "lists": "select id, name from kl_list",
