@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from c360_platform.sandbox import control, klaviyo, zendesk
 from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.clock import Clock
+from c360_platform.sandbox.dispatch import IndexedRouter
 from c360_platform.sandbox.limits import Limits
 from c360_platform.sandbox.orders import OrderError, refuse
 from c360_platform.sandbox.store import Store
@@ -34,14 +35,13 @@ def create_app(store: Store, clock: Clock, limits: Limits, *, benchmark: bool = 
     traffic = Traffic()
     observed = [traffic.observe(route) for route in (*zendesk.routes(), *klaviyo.routes())]
     app = Starlette(
-        routes=[*observed, *control.routes()],
         middleware=[
             Middleware(_Front, clock=clock),
             Middleware(GZipMiddleware, minimum_size=_WORTH_BYTES, compresslevel=1),
         ],
         exception_handlers={404: _no_such_path, 405: _no_such_method, OrderError: refuse},
     )
-    app.router.redirect_slashes = False
+    app.router = IndexedRouter([*observed, *control.routes()])
     app.state.store = store
     app.state.clock = clock
     app.state.limits = limits

@@ -19,5 +19,5 @@ def test_the_same_request_is_sent_as_often_as_asked(sandbox: Sandbox, http: Http
 
 def test_a_refusal_is_no_answer(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
-    with pytest.raises(BenchError, match="HTTP/1.1 401"):
+    with pytest.raises(BenchError, match=r"HTTP/1\.1 401"):
         repeat(port, http_request("GET", "/api/profiles", {"revision": "2026-10-15"}), times=1, connections=1)
