@@ -23,6 +23,7 @@ SANDBOX_KEY = "pk_demo_local"
 SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 MAX_BYTES_BILLED = 200 * 2**30  # a job that would read more is refused by BigQuery before it costs anything
 JOB_TIMEOUT_SECONDS = 1800
+ZENDESK_EXPORTS_PER_MINUTE = 10  # what Zendesk grants every plan without an add-on
 
 Environment = Literal["local", "embedded", "staging", "production"]
 Engine = Literal["duckdb", "bigquery"]
@@ -69,6 +70,8 @@ class Settings:
     zendesk_base_url: str | None
     zendesk_email: SecretStr | None
     zendesk_api_token: SecretStr | None
+    zendesk_exports_per_minute: int = ZENDESK_EXPORTS_PER_MINUTE
+    klaviyo_rate_share: float = 1.0
     as_of: date | None = None
     bigquery_project: str | None = None
     bigquery_location: str = "EU"
@@ -154,6 +157,8 @@ class Settings:
             "C360_BIGQUERY_MAX_BYTES_BILLED": str(self.bigquery_max_bytes_billed),
             "C360_BIGQUERY_JOB_TIMEOUT_SECONDS": str(self.bigquery_job_timeout_seconds),
             "KLAVIYO_BASE_URL": self.klaviyo_base_url,
+            "KLAVIYO_RATE_SHARE": str(self.klaviyo_rate_share),
+            "ZENDESK_EXPORTS_PER_MINUTE": str(self.zendesk_exports_per_minute),
         }
 
 
@@ -183,6 +188,9 @@ def load_settings(environ: Mapping[str, str] | None = None, *, home: Path | str 
         zendesk_email=_secret(environ, "ZENDESK_EMAIL")
         or (SecretStr("agent@sandbox.example") if local else None),
         zendesk_api_token=_secret(environ, "ZENDESK_API_TOKEN") or (SecretStr("demo") if local else None),
+        zendesk_exports_per_minute=_positive(environ, "ZENDESK_EXPORTS_PER_MINUTE")
+        or ZENDESK_EXPORTS_PER_MINUTE,
+        klaviyo_rate_share=_share(environ, "KLAVIYO_RATE_SHARE") or 1.0,
         as_of=_day(environ, "C360_AS_OF"),
         bigquery_project=_name(environ, "C360_BIGQUERY_PROJECT", _PROJECT, "my-shop-123"),
         bigquery_location=_name(environ, "C360_BIGQUERY_LOCATION", _LOCATION, "EU or europe-west3") or "EU",
@@ -255,6 +263,19 @@ def _positive(environ: Mapping[str, str], variable: str) -> int | None:
     if not value.isdecimal() or int(value) == 0:
         raise SettingsError(f"{variable}={value!r} is not a whole number above zero: write it like 600")
     return int(value)
+
+
+def _share(environ: Mapping[str, str], variable: str) -> float | None:
+    value = environ.get(variable)
+    if not value:
+        return None
+    try:
+        share = float(value)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:  # refuses NaN too
+        raise SettingsError(f"{variable}={value!r} is not a share above 0 and up to 1: write it like 0.5")
+    return share
 
 
 def _check_emulator_host(environ: Mapping[str, str]) -> None:

@@ -79,6 +79,13 @@ def run(source: str, load: Callable[[], LoadReport]) -> int:
     return 0
 
 
+def positive(text: str) -> int:
+    """A flag's value that counts something."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
 def progress(line: str) -> None:
     """Show a line at once."""
     sys.stdout.write(f"{line}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from dlt_pipelines.command import destination, make_parser, progress, run
+from dlt_pipelines.command import destination, make_parser, positive, progress, run
 from dlt_pipelines.zendesk import NAME, RESOURCES, load
 
 _EPILOG = """\
@@ -28,12 +28,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         NAME,
         RESOURCES,
         description=(
-            "Load tickets, ticket metrics, users, organizations and satisfaction from Zendesk. Only what "
-            "changed since the last load is read; tickets and ticket_metrics load together."
+            "Load tickets with their metrics, events and fields, users, organizations and satisfaction from "
+            "Zendesk. Only what changed since the last load is read; tickets and ticket_metrics load "
+            "together."
         ),
         epilog=_EPILOG,
     )
     parser.add_argument("--email", help="an administrator's e-mail")
+    parser.add_argument(
+        "--exports-per-minute",
+        type=positive,
+        metavar="N",
+        help="what the plan allows: 10, or 30 with the High Volume add-on (default: 10)",
+    )
+    parser.add_argument(
+        "--no-comments",
+        dest="comments",
+        action="store_false",
+        help="leave the text of messages out of ticket events",
+    )
     options = parser.parse_args(arguments)
     return run(
         NAME,
@@ -45,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pipelines_dir=options.pipelines_dir,
             resources=options.resources,
             report=progress,
+            exports_per_minute=options.exports_per_minute,
+            comments=options.comments,
         ),
     )
 
