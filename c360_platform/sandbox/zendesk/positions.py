@@ -14,16 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sqlite3 import Row
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import orjson
 from starlette.requests import Request
 
 from c360_platform.sandbox.zendesk.protocol import PREFIX, invalid_page, invalid_value, origin
 
 Body = dict[str, Any]
-RowToBody = Callable[[Row], Body]
+RowToBody = Callable[[Row], Body | msgspec.Raw]
 Position = tuple[int, Any]
+
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +70,28 @@ class Table:
         return rows[::-1]
 
 
-def stored_body(row: Row) -> Body:
+def stored_body(row: Row) -> msgspec.Raw:
+    """The row as it was stored, unread."""
+    return msgspec.Raw(row["body"].encode())
+
+
+def read_body(row: Row) -> Body:
     """The row as it was stored."""
     body: Body = orjson.loads(row["body"])
     return body
 
 
-def body_with_url(request: Request, resource: str) -> RowToBody:
+def body_members(row: Row) -> Body:
+    """The members of the row as it was stored, each unread."""
+    return dict(_MEMBERS.decode(row["body"]))
+
+
+def body_with_url(request: Request, resource: str) -> Callable[[Row], Body]:
     """The row as it was stored, its `url` on the host that the client addressed."""
     base = f"{origin(request)}{PREFIX}/{resource}"
 
     def linked(row: Row) -> Body:
-        body: Body = orjson.loads(row["body"])
-        body["url"] = f"{base}/{row['id']}.json"
-        return body
+        return body_members(row) | {"url": f"{base}/{row['id']}.json"}
 
     return linked
 

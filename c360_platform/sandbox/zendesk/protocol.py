@@ -1,6 +1,7 @@
 """What every Zendesk answer has in common: authentication, limits and their headers, error bodies, paths.
 
 Belongs here: the wrapper around a handler. Does not belong here: paging and anything about one resource.
+A handler answers with what msgspec encodes: stored JSON that is passed on unread is a `msgspec.Raw`.
 
 Credentials: HTTP Basic `{email}/token:{api token}`, or `Bearer {OAuth access token}`. Any e-mail with a token
 beginning with `demo` is an administrator; a token beginning with `demo_agent` is an agent, whom exports and
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import orjson
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -110,7 +112,7 @@ def get(
         if refused is not None:
             return refused
         try:
-            content = orjson.dumps(handler(request))
+            content = msgspec.json.encode(handler(request))
         except ZendeskError as error:
             return _error(error, headers)
         if export and settings.slow_page_bytes is not None and len(content) > settings.slow_page_bytes:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.lists import listed
-from c360_platform.sandbox.zendesk.positions import Body, Table, stored_body
+from c360_platform.sandbox.zendesk.positions import Body, Table, read_body
 from c360_platform.sandbox.zendesk.protocol import get
 from c360_platform.sandbox.zendesk.tickets import present_ticket
 
@@ -33,7 +33,7 @@ def _audits(request: Request) -> Body:
 
 
 def _audit(row: Row) -> Body:
-    event = stored_body(row)
+    event = read_body(row)
     return {
         "id": event["id"],
         "ticket_id": event.get("ticket_id"),
@@ -54,7 +54,7 @@ def _comments(request: Request) -> Body:
     comments = [
         child
         for row in rows
-        for child in stored_body(row).get("child_events", [])
+        for child in read_body(row).get("child_events", [])
         if child.get("event_type") == "Comment"
     ]
     return {

@@ -6,7 +6,6 @@ whether it is public.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from sqlite3 import Row
 from typing import Any
 
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.exports import time_export
-from c360_platform.sandbox.zendesk.positions import Table, stored_body
+from c360_platform.sandbox.zendesk.positions import RowToBody, Table, read_body, stored_body
 from c360_platform.sandbox.zendesk.protocol import get
 
 _EVENTS = Table("zd_ticket_event", time="occurred_at / 1000000")
@@ -29,12 +28,12 @@ def _by_time(request: Request) -> dict[str, Any]:
     return time_export(request, "ticket_events", _EVENTS, _to_event(request))
 
 
-def _to_event(request: Request) -> Callable[[Row], dict[str, Any]]:
+def _to_event(request: Request) -> RowToBody:
     if "comment_events" in request.query_params.get("include", "").split(","):
         return stored_body
 
     def without_comments(row: Row) -> dict[str, Any]:
-        body = stored_body(row)
+        body = read_body(row)
         body["child_events"] = [_hidden(child) for child in body.get("child_events", [])]
         return body
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlite3 import Row
 from typing import Final
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -48,12 +48,11 @@ def _metrics(request: Request) -> Body:
 
 
 def _of_ticket(request: Request) -> Body:
-    metric_set = _metric_set(present_ticket(request))
-    if not metric_set:
+    ticket = present_ticket(request)
+    if ticket["metric_set"] == "{}":
         raise not_found()
-    return {"ticket_metric": metric_set}
+    return {"ticket_metric": _metric_set(ticket)}
 
 
-def _metric_set(row: Row) -> Body:
-    body: Body = orjson.loads(row["metric_set"])
-    return body
+def _metric_set(row: Row) -> msgspec.Raw:
+    return msgspec.Raw(row["metric_set"].encode())

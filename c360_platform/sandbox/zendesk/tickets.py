@@ -8,16 +8,17 @@ of them at once without moving any.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from sqlite3 import Row
-from typing import Any, Final
+from typing import Final
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.exports import cursor_export, time_export
 from c360_platform.sandbox.zendesk.lists import listed
-from c360_platform.sandbox.zendesk.positions import Body, RowToBody, Table
+from c360_platform.sandbox.zendesk.positions import Body, Table, body_members
 from c360_platform.sandbox.zendesk.protocol import (
     PREFIX,
     TICKETS_INDEX,
@@ -31,6 +32,7 @@ _COLUMNS: Final = "id, generated_at, body, metric_set"
 _EXPORTED: Final = Table("zd_ticket", time="generated_at", columns=_COLUMNS)
 _BY_ID: Final = Table("zd_ticket", time=None, columns=_COLUMNS)
 _DELETED: Final = "json_extract(body, '$.status') = 'deleted'"
+_NO_FIELDS: Final = msgspec.Raw(b"[]")
 _PRESENT: Final = f"not coalesce({_DELETED}, false)"
 
 
@@ -55,7 +57,7 @@ def present_ticket(request: Request) -> Row:
     return row
 
 
-def ticket_body(request: Request) -> RowToBody:
+def ticket_body(request: Request) -> Callable[[Row], Body]:
     """What a row of `zd_ticket` looks like to this client; `include=metric_sets` adds its metric set."""
     base = f"{origin(request)}{PREFIX}/tickets"
     with_metrics = "metric_sets" in request.query_params.get("include", "").split(",")
@@ -68,14 +70,13 @@ def ticket_body(request: Request) -> RowToBody:
     ]
 
     def ticket(row: Row) -> Body:
-        body: Body = orjson.loads(row["body"])
+        body = body_members(row)
         body["url"] = f"{base}/{row['id']}.json"
         body["generated_timestamp"] = row["generated_at"]
-        body["custom_fields"] = _with_all(fields, body.get("custom_fields", []))
+        body["custom_fields"] = _with_all(fields, body.get("custom_fields", _NO_FIELDS))
         body["fields"] = body["custom_fields"]  # Zendesk sends the same list twice
-        metric_set = orjson.loads(row["metric_set"]) if with_metrics else None
-        if metric_set:
-            body["metric_set"] = metric_set
+        if with_metrics and row["metric_set"] != "{}":
+            body["metric_set"] = msgspec.Raw(row["metric_set"].encode())
         return body
 
     return ticket
@@ -107,7 +108,18 @@ def _one(request: Request) -> Body:
     return {"ticket": ticket_body(request)(present_ticket(request))}
 
 
-def _with_all(fields: list[int], values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The values, and null for every field that has none yet."""
-    known = {value["id"] for value in values}
-    return [*values, *({"id": field, "value": None} for field in fields if field not in known)]
+class _Value(msgspec.Struct):
+    id: int
+
+
+_VALUES: Final = msgspec.json.Decoder(list[_Value])
+
+
+def _with_all(fields: list[int], values: msgspec.Raw) -> msgspec.Raw:
+    """The values of custom fields, and null for every field that has none yet."""
+    known = {value.id for value in _VALUES.decode(values)} if fields else set()
+    absent = [{"id": field, "value": None} for field in fields if field not in known]
+    if not absent:
+        return values
+    first, more = bytes(values).rstrip().removesuffix(b"]"), msgspec.json.encode(absent)[1:]
+    return msgspec.Raw(first + (b"," if known else b"") + more)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.exports import cursor_export, time_export
 from c360_platform.sandbox.zendesk.lists import listed
-from c360_platform.sandbox.zendesk.positions import Body, Table, body_with_url
+from c360_platform.sandbox.zendesk.positions import Body, Table, body_with_url, read_body
 from c360_platform.sandbox.zendesk.protocol import get, not_found, path_id
 from c360_platform.sandbox.zendesk.tickets import counted
 
@@ -69,7 +69,7 @@ def _one(request: Request) -> Body:
 
 def _identities(request: Request) -> Body:
     """The user's e-mail as its one identity; the sandbox keeps no others."""
-    user = body_with_url(request, "users")(_user(request))
+    user = read_body(_user(request))
     email = user.get("email")
     identity = {
         "id": user["id"],
