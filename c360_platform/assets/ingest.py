@@ -1,7 +1,7 @@
 """What dlt loads: Zendesk and Klaviyo's own data, one asset per raw table.
 
 Belongs here: running a source of `dlt_pipelines` inside Dagster and telling what came. Does not belong here:
-how a source is read, and raw tables that other pipelines bring (raw.py).
+how a source is read, judging what came (load_checks.py), raw tables that other pipelines bring (raw.py).
 
 The assets are declared from the raw contract and dlt is imported by the first load, not by every process that
 loads the definitions: dlt with a pipeline costs as much as Dagster itself.
@@ -14,6 +14,8 @@ from typing import Any
 
 import dagster as dg
 
+from c360_platform.assets.load_checks import REJECTED_ROWS, LoadJournal, judge, load_check_specs
+from c360_platform.assets.load_config import CONFIGS, Part
 from c360_platform.assets.raw import LOADED_BY_US, OWNERS, RawTable, raw_group, raw_key, table_metadata
 from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import WarehouseAccess
@@ -24,7 +26,7 @@ KEPT_METADATA = ("first_run", "started_at", "finished_at", "dagster/column_schem
 
 
 def ingest_assets(settings: Settings, tables: Sequence[RawTable]) -> list[dg.AssetsDefinition]:
-    """One multi-asset per source that dlt loads; its tables come and fail together."""
+    """One multi-asset per source that dlt loads; its tables, or the selected ones, come and fail together."""
     contract = {
         name: [table for table in tables if table.source == name and table.loader == LOADED_BY_US]
         for name in sources(settings)
@@ -36,19 +38,33 @@ def ingest_assets(settings: Settings, tables: Sequence[RawTable]) -> list[dg.Ass
     ]
 
 
-def sources(settings: Settings) -> dict[str, Callable[[], Any]]:
-    """Source name to a function that makes a fresh dlt source; credentials are read when it is called."""
+def sources(settings: Settings) -> dict[str, Callable[..., Any]]:
+    """Source name to a function that makes a fresh dlt source; credentials are read when it is called.
 
-    def zendesk() -> Any:
+    It takes further arguments of the source by name.
+    """
+
+    def zendesk(**options: Any) -> Any:
         from dlt_pipelines.zendesk import zendesk_source
 
         base_url, email, api_token = settings.zendesk_access()
-        return zendesk_source(base_url, email.get_secret_value(), api_token.get_secret_value())
+        return zendesk_source(
+            base_url,
+            email.get_secret_value(),
+            api_token.get_secret_value(),
+            exports_per_minute=settings.zendesk_exports_per_minute,
+            **options,
+        )
 
-    def klaviyo() -> Any:
+    def klaviyo(**options: Any) -> Any:
         from dlt_pipelines.klaviyo import klaviyo_source
 
-        return klaviyo_source(settings.klaviyo_base_url, settings.klaviyo_key().get_secret_value())
+        return klaviyo_source(
+            settings.klaviyo_base_url,
+            settings.klaviyo_key().get_secret_value(),
+            rate_share=settings.klaviyo_rate_share,
+            **options,
+        )
 
     return {"zendesk": zendesk, "klaviyo": klaviyo}
 
@@ -84,8 +100,10 @@ def make_destination_pipeline(
 
 
 def _load(
-    name: str, make_source: Callable[[], Any], tables: Sequence[RawTable], settings: Settings
+    name: str, make_source: Callable[..., Any], tables: Sequence[RawTable], settings: Settings
 ) -> dg.AssetsDefinition:
+    config_type = CONFIGS[name]
+
     @dg.multi_asset(
         name=f"load_{name}",
         specs=[
@@ -99,6 +117,9 @@ def _load(
             )
             for table in tables
         ],
+        check_specs=load_check_specs(tables),
+        config_schema=config_type.to_fields_dict(),
+        can_subset=True,
         pool="warehouse",
         retry_policy=retry_policy(settings),
     )
@@ -106,23 +127,59 @@ def _load(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseAccess]
     ) -> Iterator[dg.MaterializeResult]:
         schema, labels = tables[0].schemas[0], {"asset": f"load_{name}", "run": context.run_id}
+        chosen = [table for table in tables if table.key in context.selected_asset_keys]
+        journal = LoadJournal(name, context)
         with one_line_failures(f"load {name}"):
+            parts = config_type(**context.op_execution_context.op_config).parts(_selection(chosen, tables))
             warehouse.open(**labels).check()
-            loaded = _load_until_caught_up(
-                context,
-                make_source,
-                lambda: make_destination_pipeline(name, settings, schema=schema, labels=labels),
+            try:
+                loaded = _load_parts(
+                    parts,
+                    lambda options: make_source(journal=journal, **options),
+                    lambda: make_destination_pipeline(name, settings, schema=schema, labels=labels),
+                    journal,
+                )
+            finally:
+                journal.tell(", ".join(f"{what} {count}" for what, count in journal.traffic().items()))
+            counts = row_counts(name, chosen, warehouse)
+        traffic = {f"load/{what}": count for what, count in journal.traffic().items()}
+        for table in chosen:
+            yield dg.MaterializeResult(
+                asset_key=table.key,
+                metadata={
+                    "dagster/row_count": counts[table.name],
+                    **loaded.get(table.key, {}),
+                    **journal.metadata(table.name),
+                    **traffic,
+                },
+                check_results=list(judge(table, journal, context.selected_asset_check_keys)),
             )
-            counts = row_counts(name, tables, warehouse)
-        for table in tables:
-            metadata = {"dagster/row_count": counts[table.name], **loaded.get(table.key, {})}
-            yield dg.MaterializeResult(asset_key=table.key, metadata=metadata)
 
     return load
 
 
-def _load_until_caught_up(
-    context: dg.AssetExecutionContext, make_source: Callable[[], Any], make_pipeline: Callable[[], Any]
+def _selection(chosen: Sequence[RawTable], tables: Sequence[RawTable]) -> list[str] | None:
+    """The names of the chosen tables, None for all. Raises `ResourceSelectionError`."""
+    from dlt_pipelines.errors import ResourceSelectionError
+
+    names = [table.name for table in chosen if table.name != REJECTED_ROWS]
+    if not chosen:
+        raise ResourceSelectionError(
+            "what a load meets is judged while it runs: materialize the table itself"
+        )
+    if not names:
+        raise ResourceSelectionError(
+            f"{REJECTED_ROWS} holds what the other tables could not take and comes with each of them: "
+            "select one of these"
+        )
+    return None if len(chosen) == len(tables) else names
+
+
+def _load_parts(
+    parts: Sequence[Part],
+    make_source: Callable[[Mapping[str, Any]], Any],
+    make_pipeline: Callable[[], Any],
+    journal: LoadJournal,
 ) -> Mapping[dg.AssetKey, dict[str, Any]]:
     """Metadata of every table, rows summed over the packages that it took.
 
@@ -131,13 +188,16 @@ def _load_until_caught_up(
     """
     from dagster_dlt import DagsterDltResource
 
-    from dlt_pipelines.pipeline import is_caught_up
+    from dlt_pipelines.pipeline import is_caught_up, with_resources
 
+    chosen: Any = _Chosen()
     loaded: dict[dg.AssetKey, dict[str, Any]] = {}
-    while True:
-        source, pipeline = make_source(), make_pipeline()
+    waiting, packages = list(parts), 0
+    while waiting:
+        part, packages = waiting[0], packages + 1
+        source, pipeline = with_resources(make_source(part.options), part.tables), make_pipeline()
         results = DagsterDltResource().run(
-            context=context,
+            context=chosen,
             dlt_source=source,
             dlt_pipeline=pipeline,
             dagster_dlt_translator=_translator(source.name),
@@ -148,9 +208,20 @@ def _load_until_caught_up(
             kept = {key: result.metadata[key] for key in KEPT_METADATA if key in result.metadata}
             loaded[result.asset_key] = kept | {"rows_loaded": before + now}
         rows = sum(metadata["rows_loaded"] for metadata in loaded.values())
-        context.log.info(f"{source.name}: {rows} rows so far")
-        if is_caught_up(pipeline, source):
-            return loaded
+        journal.tell(f"package {packages}, {rows} rows so far")
+        if part.once or is_caught_up(pipeline, source):
+            del waiting[0]
+    return loaded
+
+
+class _Chosen:
+    """What dagster-dlt asks a context for, said of a source whose resources are chosen already.
+
+    Given the step's own one it would choose again by asset, and leave out the rejected rows.
+    """
+
+    is_subset = False
+    has_assets_def = True
 
 
 def row_counts(source: str, tables: Sequence[RawTable], warehouse: WarehouseAccess) -> dict[str, int]:
