@@ -4,6 +4,7 @@ Belongs here: what a change by a person, by the system, a deletion, a merge and 
 belong here: the paths they are asked for by (`control`), and reading.
 
 Every change happens now unless the fields name another `updated_at` or, for tickets, `generated_timestamp`.
+Records that are made anew bring no history.
 Bodies are stored as the API answers them; `metric_set` is a field of a ticket here.
 """
 
@@ -22,6 +23,7 @@ from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.zendesk.directory import COLLECTIONS
 from c360_platform.sandbox.zendesk.new_records import NEW_RECORDS, new_metric_set
 from c360_platform.sandbox.zendesk.positions import seconds_of
+from c360_platform.sandbox.zendesk.ticket_history import record_change
 
 Fields = dict[str, Any]
 
@@ -98,22 +100,30 @@ class Changes:
         return made
 
     def patch(self, kind: str, identifier: Any, fields: Fields) -> Fields:
-        """A change by a person: `updated_at` moves, and with it everything that orders the record."""
+        """A change by a person: `updated_at` moves, and with it everything that orders the record.
+
+        A ticket's change leaves a ticket event; a `comment` of `{body, public, author_id}` is part of it.
+        """
         with self._store.transaction() as connection:
             body = self._read(kind, identifier)
             changed = {**body, "updated_at": _iso(self._clock.now_s()), **fields, "id": body["id"]}
+            comment = changed.pop("comment", None) if kind == "tickets" else None
             if "custom_fields" in fields:
                 changed["custom_fields"] = _merged(body.get("custom_fields", []), fields["custom_fields"])
             if kind == "tickets" and body["metric_set"]:
                 moved = {"updated_at": changed["updated_at"]}
                 changed["metric_set"] = body["metric_set"] | moved | fields.get("metric_set", {})
+            if kind == "tickets":
+                record_change(connection, self._clock.now_us(), body, changed, comment=comment)
             return self._write(connection, kind, changed)
 
     def system_update(self, ticket_id: int, fields: Fields) -> Fields:
         """A change by the system: only `generated_timestamp` moves."""
         with self._store.transaction() as connection:
             body = self._read("tickets", ticket_id)
-            return self._write(connection, "tickets", {**body, **fields, "id": body["id"]})
+            changed = {**body, **fields, "id": body["id"]}
+            record_change(connection, self._clock.now_us(), body, changed, by_system=True)
+            return self._write(connection, "tickets", changed)
 
     def delete(self, kind: str, identifier: Any) -> Fields:
         """Tickets, users and organizations stay in the exports as deleted; other records are gone."""

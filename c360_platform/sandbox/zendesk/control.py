@@ -5,7 +5,7 @@ both services (`sandbox.control`), what a change does (`changes`), what a settin
 
     GET, POST, DELETE /sandbox/zendesk/settings     members of `ZendeskSettings` that change; defaults again
     POST   /sandbox/zendesk/{kind}                  [{"id": 1, …}, …] makes or replaces records
-    PUT, PATCH, DELETE /sandbox/zendesk/{kind}/{id} {"status": "solved", …}
+    PUT, PATCH, DELETE /sandbox/zendesk/{kind}/{id} {"status": "solved", "comment": {"body": "Done"}, …}
     POST   /sandbox/zendesk/tickets/{id}/system-update   {"group_id": 3}: moves generated_timestamp alone
     POST   /sandbox/zendesk/tickets/{id}/merge      {"into": 2}
     POST   /sandbox/zendesk/{tickets|users}/{id}/scrub

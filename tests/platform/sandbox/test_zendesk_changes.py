@@ -62,6 +62,27 @@ def test_deleted_merged_and_scrubbed_tickets_stay_in_the_export_alone(account: A
         assert refused.json() == {"error": "RecordNotFound", "description": "Not found"}
 
 
+def test_every_change_of_a_ticket_leaves_an_event(account: Account) -> None:
+    account.write("tickets", 1, status="open", assignee_id=7, custom_fields=[{"id": 50, "value": "a"}])
+    comment = {"body": "Sent again", "public": False, "author_id": 7}
+    account.order("PATCH", "tickets/1", {"status": "solved", "comment": comment})
+    account.order("POST", "tickets/1/system-update", {"status": "closed"})
+    account.order("PATCH", "tickets/1", {"custom_fields": [{"id": 50, "value": "b"}]})
+    account.sandbox.clock.advance(61)
+
+    path = "incremental/ticket_events"
+    events = account.body(path, start_time=0, include="comment_events")["ticket_events"]
+
+    assert [event["updater_id"] for event in events] == [7, -1, 7]
+    change, said = events[0]["child_events"]
+    assert (change["status"], change["previous_value"]) == ("solved", "open")
+    assert (said["event_type"], said["body"], said["public"]) == ("Comment", "Sent again", False)
+    assert events[1]["child_events"][0]["status"] == "closed"
+    assert events[2]["child_events"][0]["custom_ticket_fields"] == {"50": "b"}
+    assert ids(account.body("tickets/1/comments")["comments"]) == [said["id"]]
+    assert "comment" not in account.body("tickets/1")["ticket"]
+
+
 def test_deleted_users_and_organizations_are_exported_as_deleted(account: Account) -> None:
     account.write("users", 1, 2, 3, email="a@shop.example", name="Ada")
     account.write("organizations", 1, 2, name="Firm")

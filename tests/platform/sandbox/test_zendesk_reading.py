@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from c360_platform.sandbox import zendesk
 from c360_platform.sandbox.server import running_sandbox
+from c360_platform.sandbox.zendesk.directory import COLLECTIONS
 from tests.platform.sandbox.zendesk_account import HOUR, TICKETS, Account, ids, iso
 
 
@@ -214,6 +216,35 @@ def test_what_clients_ask_for_before_they_read_is_there(account: Account) -> Non
     assert account.body("groups/9")["group"]["name"] == "Service"
     for path, key in (("slas/policies", "sla_policies"), ("ticket_forms", "ticket_forms")):
         assert account.body(path)[key] == []
+
+
+def test_every_path_answers_in_both_spellings_and_to_nobody_without_credentials(account: Account) -> None:
+    account.write("tickets", 1)
+    account.write("users", 1, role="admin")
+    account.write("organizations", 1)
+    account.write("satisfaction_ratings", 1)
+    for collection in COLLECTIONS:
+        account.order("PUT", f"{collection}/1", {"type": "text", "title": "One"})
+    templates = {route.path.removesuffix(".json") for route in zendesk.routes()}
+    query = {"start_time": 0, "query": "type:user"}
+
+    for template in sorted(templates):
+        path = template.replace("{id:int}", "1")
+        url = account.sandbox.url + path
+        answers = [account.get(url + spelling, **query) for spelling in ("", "/", ".json", ".json/")]
+        for answer in answers:
+            assert answer.status_code == 200, f"{path}: {answer.text}"
+            assert answer.headers["content-type"].startswith("application/json")
+            assert answer.headers["X-Rate-Limit"] == "700"
+        bodies = [answer.json() for answer in answers]
+        without_links = [
+            {k: v for k, v in body.items() if not k.endswith(("page", "url"))} for body in bodies
+        ]
+        assert without_links == [without_links[0]] * 4
+        assert requests.get(url, timeout=10).status_code == 401
+        if path != template:
+            missing = account.sandbox.url + template.replace("{id:int}", "9999")
+            assert account.get(missing).status_code == 404
 
 
 def test_the_eleventh_export_of_a_minute_is_refused_in_plain_text(tmp_path: Path) -> None:
