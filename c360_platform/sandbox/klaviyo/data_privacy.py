@@ -32,10 +32,9 @@ def request_profile_deletion(call: Call) -> Answer:
     data = check_model(call.body(), "data_privacy_create_deletion_job_query", model)["data"]
     sent = data["attributes"]["profile"]["data"]
     name, value = _identifier(sent)
-    with call.store.transaction() as connection:
-        if name == "id":
-            value = profile_id_of(connection, value, call.clock.now_us())
-        row = connection.execute(f"select id from kl_profile where {name} = ?", (value,)).fetchone()
+    if name == "id":
+        value = profile_id_of(call.store, value, call.clock.now_us())
+    row = call.store.row(f"select id from kl_profile where {name} = ?", (value,))
     if row is None:
         detail = f'No profile with {name} "{value}" found.  The profile may have already been deleted.'
         raise errors.not_found(detail)

@@ -156,7 +156,7 @@ def add_members(call: Call) -> Answer:
     profile_ids = _profile_ids(call, "list_members_add_query", "ListMembersAddQuery")
     with call.store.transaction() as connection:
         now_us = call.clock.now_us()
-        profile_ids = [profile_id_of(connection, profile_id, now_us) for profile_id in profile_ids]
+        profile_ids = [profile_id_of(call.store, profile_id, now_us) for profile_id in profile_ids]
         for profile_id in profile_ids:
             if connection.execute("select 1 from kl_profile where id = ?", (profile_id,)).fetchone() is None:
                 raise profile_not_found(profile_id)

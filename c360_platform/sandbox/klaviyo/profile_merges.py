@@ -28,17 +28,14 @@ def merge_profiles(call: Call) -> Answer:
     sources = data["relationships"]["profiles"].get("data") or []
     if len(sources) != 1:
         raise errors.invalid(f"Exactly one source profile is required, not {len(sources)}.", pointer)
-    with call.store.transaction() as connection:
-        now_us = call.clock.now_us()
-        found = {}
-        for name, sent, where in (
-            ("profile_id", data["id"], "/data/id"),
-            ("source_id", sources[0]["id"], f"{pointer}/0/id"),
-        ):
-            found[name] = profile_id_of(connection, sent, now_us)
-            row = connection.execute("select 1 from kl_profile where id = ?", (found[name],)).fetchone()
-            if row is None:
-                raise errors.not_found(f"A profile with id {sent} does not exist.", where)
+    now_us, found = call.clock.now_us(), {}
+    for name, sent, where in (
+        ("profile_id", data["id"], "/data/id"),
+        ("source_id", sources[0]["id"], f"{pointer}/0/id"),
+    ):
+        found[name] = profile_id_of(call.store, sent, now_us)
+        if call.store.value("select 1 from kl_profile where id = ?", (found[name],)) is None:
+            raise errors.not_found(f"A profile with id {sent} does not exist.", where)
     if found["profile_id"] == found["source_id"]:
         raise errors.invalid("A profile cannot be merged into itself.", f"{pointer}/0/id")
     lags = lags_in(call.store)

@@ -78,8 +78,7 @@ def include_groups(call: Call, profile: dict[str, Any], wanted: Collection[str])
 def existing_profile(call: Call) -> str:
     """The id of the profile in the path, also by the id of one that was merged into it. Raises a 404."""
     sent = call.path_params["id"]
-    with call.store.transaction() as connection:
-        profile_id = profile_id_of(connection, sent, call.clock.now_us())
+    profile_id = profile_id_of(call.store, sent, call.clock.now_us())
     if call.store.value("select 1 from kl_profile where id = ?", (profile_id,)) is None:
         raise profile_not_found(sent)
     return profile_id

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from c360_platform.sandbox.klaviyo import times
+from c360_platform.sandbox.store import Store
 
 _KEYS: Final = ("email", "phone_number", "external_id")
 _TEXTS: Final = ("first_name", "last_name", "organization", "locale", "title", "image")
@@ -82,12 +83,12 @@ def delete(connection: sqlite3.Connection, order: Mapping[str, Any], _: int, __:
     connection.execute("delete from kl_profile where id = ?", (profile_id,))
 
 
-def profile_id_of(connection: sqlite3.Connection, profile_id: str, now_us: int) -> str:
+def profile_id_of(store: Store, profile_id: str, now_us: int) -> str:
     """The id itself, or for the id of a merged profile that of the profile it became."""
-    row = connection.execute(
+    became = store.value(
         "select profile_id from kl_profile_alias where source_id = ? and until_at > ?", (profile_id, now_us)
-    ).fetchone()
-    return profile_id if row is None else str(row[0])
+    )
+    return profile_id if became is None else str(became)
 
 
 def _set_only(parts: Mapping[str, Any]) -> dict[str, Any]:

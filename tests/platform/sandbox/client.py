@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 
 from c360_platform.sandbox.server import Sandbox
-from tests.platform.sandbox.payloads import import_job, named_list
+from tests.platform.sandbox.payloads import import_job, named_list, profile
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_demo_test", "revision": "2026-10-15"}
 
@@ -85,6 +85,21 @@ def email_marketing(http: Http, email: str) -> dict[str, Any]:
 
 def new_list(http: Http, name: str, opt_in: str = "single_opt_in") -> str:
     return str(http.json("POST", "/api/lists", named_list(name, opt_in), status=201)["data"]["id"])
+
+
+def steer(http: Http, path: str, **order: Any) -> Any:
+    """An order to the sandbox itself, below /sandbox/."""
+    return http.json("POST", f"/sandbox/{path}", order)
+
+
+def new_profile(http: Http, email: str, **attributes: Any) -> str:
+    """The id of a profile made for this."""
+    body = profile(email=email, **attributes)
+    return str(http.json("POST", "/api/profiles", body, status=201)["data"]["id"])
+
+
+def ids_of(answer: Any) -> list[str]:
+    return [one["id"] for one in answer["data"]]
 
 
 def errors_of(http: Http, method: str, path: str, body: Any, *, status: int = 400) -> list[dict[str, Any]]:

@@ -85,3 +85,79 @@ def consent_job(
     if list_id is not None:
         data["relationships"] = {"list": {"data": {"type": "list", "id": list_id}}}
     return {"data": data}
+
+
+def segment(name: str, *groups: list[dict[str, Any]], starred: bool = False) -> dict[str, Any]:
+    """A segment whose condition groups are joined by and."""
+    definition = {"condition_groups": [{"conditions": conditions} for conditions in groups]}
+    attributes = {"name": name, "definition": definition, "is_starred": starred}
+    return {"data": {"type": "segment", "attributes": attributes}}
+
+
+def has_property(name: str, operator: str, value: Any = None, kind: str = "string") -> dict[str, Any]:
+    """The condition on a custom property."""
+    sent = {"type": kind, "operator": operator}
+    if kind != "existence":
+        sent["value"] = value
+    return {"type": "profile-property", "property": f"properties['{name}']", "filter": sent}
+
+
+def flow(name: str, trigger: dict[str, Any] | None, *actions: dict[str, Any]) -> dict[str, Any]:
+    """A flow of actions, one after the other."""
+    named = [{"temporary_id": f"step-{index}", **action} for index, action in enumerate(actions)]
+    for action, following in zip(named, [*named[1:], None], strict=True):
+        action.setdefault("links", {"next": following and following["temporary_id"]})
+    definition = {
+        "triggers": [] if trigger is None else [trigger],
+        "profile_filter": None,
+        "actions": named,
+        "entry_action_id": named[0]["temporary_id"] if named else None,
+    }
+    return {"data": {"type": "flow", "attributes": {"name": name, "definition": definition}}}
+
+
+def delay(days: int) -> dict[str, Any]:
+    data = {"unit": "days", "value": days, "secondary_value": None, "timezone": "profile"}
+    return {"type": "time-delay", "data": data}
+
+
+def send_email(subject: str) -> dict[str, Any]:
+    message = {
+        "from_email": "hello@shop.example",
+        "from_label": "Shop",
+        "subject_line": subject,
+        "preview_text": "",
+        "template_id": None,
+        "name": subject,
+    }
+    return {"type": "send-email", "data": {"message": message, "status": "draft"}}
+
+
+def merge(destination: str, source: str) -> dict[str, Any]:
+    sources = {"data": [{"type": "profile", "id": source}]}
+    return {"data": {"type": "profile-merge", "id": destination, "relationships": {"profiles": sources}}}
+
+
+def deletion(**identifier: str) -> dict[str, Any]:
+    """A request to delete the profile with this `id`, `email` or `phone_number`."""
+    person: dict[str, Any] = {"type": "profile", "attributes": dict(identifier)}
+    if "id" in identifier:
+        person = {"type": "profile", "id": identifier["id"], "attributes": {}}
+    attributes = {"profile": {"data": person}}
+    return {"data": {"type": "data-privacy-deletion-job", "attributes": attributes}}
+
+
+def named(kind: str, name: str, resource_id: str | None = None, **relations: Any) -> dict[str, Any]:
+    """A tag or tag group, new or (with an id) renamed."""
+    data: dict[str, Any] = {"type": kind, "attributes": {"name": name}}
+    if resource_id is not None:
+        data["id"] = resource_id
+    if relations:
+        data["relationships"] = {
+            relation.replace("_", "-"): {"data": identifier} for relation, identifier in relations.items()
+        }
+    return {"data": data}
+
+
+def identifiers(kind: str, *ids: str) -> dict[str, Any]:
+    return {"data": [{"type": kind, "id": one} for one in ids]}

@@ -12,6 +12,7 @@ from tests.platform.sandbox.client import (
     attributes_of,
     email_marketing,
     errors_of,
+    steer,
 )
 from tests.platform.sandbox.payloads import (
     event,
@@ -116,3 +117,55 @@ def test_windows_of_events_join_without_gap_or_overlap(sandbox: Sandbox, http: H
     assert len(set(seen)) == len(times)
     (error,) = errors_of(http, "GET", "/api/events/NOPE01", None)
     assert error["detail"] == "Invalid Event ID: 'NOPE01'"
+
+
+def test_events_are_readable_after_their_lag_and_old_ones_later(sandbox: Sandbox, http: Http) -> None:
+    steer(http, "lags", events=10, back_dated_events=120)
+    now, email, metric = sandbox.clock.now(), "lagging@shop.example", "Lagging"
+    ages = {"fresh": 0, "late": 7200, "future": -86_400}
+    for unique_id, age in ages.items():
+        sent = event(email, metric, unique_id=unique_id, time=(now - timedelta(seconds=age)).isoformat())
+        http.json("POST", "/api/events", sent, status=202)
+    entry = event_entry(email, metric, {"unique_id": "backfill", "backfill": True})
+    http.json("POST", "/api/event-bulk-create-jobs", event_job(entry), status=202)
+
+    def readable() -> set[str]:
+        names = {one["attributes"]["name"]: one["id"] for one in http.json("GET", "/api/metrics")["data"]}
+        if metric not in names:
+            return set()
+        found = http.json("GET", f'/api/events?filter=equals(metric_id,"{names[metric]}")')["data"]
+        return {one["attributes"]["event_properties"]["$event_id"] for one in found}
+
+    assert readable() == set()
+    hidden = sandbox.store.value("select id from kl_event where unique_id = 'late'")
+    errors_of(http, "GET", f"/api/events/{hidden}", None, status=404)
+    sandbox.clock.advance(10)
+    assert readable() == {"fresh", "future"}
+    http.json("POST", "/api/events", event(email, metric, unique_id="fresh"), status=202)
+    assert readable() == {"fresh", "future"}, "a repeated event stays as readable as it was"
+    sandbox.clock.advance(110)
+    assert readable() == {*ages, "backfill"}
+    assert http.json("GET", f"/api/events/{hidden}")["data"]["id"] == hidden
+    steer(http, "lags", events=0, back_dated_events=0)
+
+
+def test_an_attribution_comes_along_with_its_event(http: Http) -> None:
+    said = {"$attributed_event_id": "7qWkC6JPz7g", "$message": "01MESSAGE", "$flow": "FlowId"}
+    sent = event("credited@shop.example", "Credited", {"$attribution": said}, unique_id="with")
+    http.json("POST", "/api/events", sent, status=202)
+    http.json(
+        "POST", "/api/events", event("credited@shop.example", "Credited", unique_id="without"), status=202
+    )
+    page = http.json("GET", "/api/events?include=attributions&page[size]=1000")
+    by_id = {one["attributes"]["event_properties"]["$event_id"]: one for one in page["data"]}
+    assert "attributions" not in by_id["without"]["relationships"]
+    (identifier,) = by_id["with"]["relationships"]["attributions"]["data"]
+    (attribution,) = page["included"]
+    assert (attribution["type"], attribution["id"]) == ("attribution", identifier["id"])
+    related = {name: one["data"]["id"] for name, one in attribution["relationships"].items()}
+    assert related == {
+        "event": by_id["with"]["id"],
+        "attributed-event": "7qWkC6JPz7g",
+        "flow": "FlowId",
+        "flow-message": "01MESSAGE",
+    }

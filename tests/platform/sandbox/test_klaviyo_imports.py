@@ -12,6 +12,7 @@ from tests.platform.sandbox.client import (
     import_now,
     new_list,
     profile_of,
+    steer,
 )
 from tests.platform.sandbox.payloads import (
     import_job,
@@ -137,3 +138,20 @@ def test_the_limits_of_an_import_are_ten_thousand_rows_and_five_megabytes(
     errors_of(http, "POST", "/api/profile-bulk-import-jobs", import_job([*rows, row("more@shop.example")]))
     heavy = [row(f"heavy{index}@shop.example", properties={"text": "x" * 90_000}) for index in range(60)]
     errors_of(http, "POST", "/api/profile-bulk-import-jobs", import_job(heavy), status=413)
+
+
+def test_jobs_may_be_cancelled_or_stay_for_ever(sandbox: Sandbox, http: Http) -> None:
+    path = "/api/profile-bulk-import-jobs"
+    steer(http, "imports", next_fates=["queued", "processing", "cancelled"])
+    emails = [f"fate{index}@shop.example" for index in range(4)]
+    jobs = [http.json("POST", path, import_job([row(email)]), status=202)["data"]["id"] for email in emails]
+    sandbox.clock.advance(3600)
+    sandbox.settle()
+    states = [http.json("GET", f"{path}/{job}")["data"]["attributes"] for job in jobs]
+    assert [one["status"] for one in states] == ["queued", "processing", "cancelled", "complete"]
+    assert [one["completed_count"] for one in states] == [0, 0, 0, 1]
+    assert [profile_of(http, email) is not None for email in emails] == [False, False, False, True]
+    steer(http, "imports", fates={jobs[0]: None, jobs[1]: "cancelled"})
+    states = [http.json("GET", f"{path}/{job}")["data"]["attributes"] for job in jobs[:2]]
+    assert [one["status"] for one in states] == ["complete", "cancelled"]
+    assert profile_of(http, emails[0]) is not None

@@ -14,14 +14,23 @@ from tests.platform.sandbox.payloads import (
     UNSUBSCRIBE,
     UNSUPPRESS,
     consent_job,
+    delay,
+    deletion,
     event,
     event_entry,
     event_job,
+    flow,
+    has_property,
+    identifiers,
     import_job,
     members,
+    merge,
+    named,
     named_list,
     profile,
     row,
+    segment,
+    send_email,
 )
 
 
@@ -130,8 +139,12 @@ def test_events_and_metrics(klaviyo: KlaviyoAPI, mode: str) -> None:
     unique_ids = [one["attributes"]["event_properties"]["$event_id"] for one in read["data"]]
     assert sorted(unique_ids) == ["one", "two"]
     assert [one["type"] for one in read["included"]] == ["metric", "profile", "profile"]
-    one = plain(events.get_event(read["data"][0]["id"], include=["metric"]))["data"]
+    event_id = read["data"][0]["id"]
+    one = plain(events.get_event(event_id, include=["metric", "attributions"]))["data"]
     assert one["attributes"]["timestamp"] == read["data"][0]["attributes"]["timestamp"]
+    assert plain(events.get_metric_for_event(event_id))["data"]["id"] == metric_id
+    person = plain(events.get_profile_for_event(event_id))["data"]["id"]
+    assert plain(events.get_profile_id_for_event(event_id))["data"]["id"] == person
 
 
 def test_consent(klaviyo: KlaviyoAPI, mode: str) -> None:
@@ -149,3 +162,112 @@ def test_consent(klaviyo: KlaviyoAPI, mode: str) -> None:
     assert [entry["reason"] for entry in marketing["suppression"]] == ["UNSUBSCRIBE", "USER_SUPPRESSED"]
     lifted = plain(profiles.bulk_unsuppress_profiles(consent_job(UNSUPPRESS, email)))["data"]
     assert lifted["type"] == UNSUPPRESS
+    job_id = job["id"]
+    assert (
+        plain(profiles.get_bulk_suppress_profiles_job(job_id))["data"]["attributes"]["status"] == "complete"
+    )
+    jobs = plain(
+        profiles.get_bulk_suppress_profiles_jobs(filter='equals(status,"complete")', sort="-created")
+    )
+    assert job_id in [one["id"] for one in jobs["data"]]
+    assert plain(profiles.get_bulk_unsuppress_profiles_jobs())["data"][0]["id"] == lifted["id"]
+    assert plain(profiles.get_bulk_unsuppress_profiles_job(lifted["id"]))["data"]["type"] == UNSUPPRESS
+
+
+def test_merges_and_deletions(klaviyo: KlaviyoAPI, mode: str) -> None:
+    profiles = klaviyo.Profiles
+    kept, gone = (
+        plain(profiles.create_profile(profile(email=f"{name}.{mode}@shop.example")))["data"]["id"]
+        for name in ("kept", "gone")
+    )
+    # The SDK knows 201 only; to the 202 of live accounts it gives None.
+    assert profiles.merge_profiles(merge(kept, gone)) is None
+    assert plain(profiles.get_profile(gone))["data"]["id"] == kept
+    assert klaviyo.Data_Privacy.request_profile_deletion(deletion(id=kept)) is None
+    with pytest.raises(ApiException) as caught:
+        klaviyo.Data_Privacy.request_profile_deletion(deletion(email=f"kept.{mode}@shop.example"))
+    assert caught.value.status == 404
+
+
+def test_segments(klaviyo: KlaviyoAPI, mode: str) -> None:
+    segments, profiles = klaviyo.Segments, klaviyo.Profiles
+    person = plain(
+        profiles.create_profile(profile(email=f"in.{mode}@shop.example", properties={"tier": mode}))
+    )
+    made = plain(segments.create_segment(segment(f"Tier {mode}", [has_property("tier", "equals", mode)])))
+    segment_id, attributes = made["data"]["id"], made["data"]["attributes"]
+    assert attributes["definition"]["condition_groups"][0]["conditions"][0]["filter"]["value"] == mode
+    found = plain(segments.get_segments(filter=f'equals(name,"Tier {mode}")', page_size=10))["data"]
+    assert [one["id"] for one in found] == [segment_id]
+    one = plain(
+        segments.get_segment(segment_id, additional_fields_segment=["profile_count"], include=["tags"])
+    )
+    assert one["data"]["attributes"]["profile_count"] == 1
+    ids = plain(segments.get_profile_ids_for_segment(segment_id))["data"]
+    members_found = plain(segments.get_profiles_for_segment(segment_id))["data"]
+    assert [one["id"] for one in ids] == [one["id"] for one in members_found] == [person["data"]["id"]]
+    of_profile = plain(profiles.get_segments_for_profile(ids[0]["id"]))["data"]
+    assert segment_id in [one["id"] for one in of_profile]
+    assert len(plain(profiles.get_segment_ids_for_profile(ids[0]["id"]))["data"]) == len(of_profile)
+    included = plain(profiles.get_profile(ids[0]["id"], include=["segments", "lists"]))["included"]
+    assert segment_id in [one["id"] for one in included]
+    renamed = {"data": {"type": "segment", "id": segment_id, "attributes": {"name": f"T {mode}"}}}
+    assert plain(segments.update_segment(segment_id, renamed))["data"]["attributes"]["name"] == f"T {mode}"
+    assert segments.delete_segment(segment_id) is None
+
+
+def test_flows(klaviyo: KlaviyoAPI, mode: str) -> None:
+    flows = klaviyo.Flows
+    klaviyo.Events.create_event(event(f"flow.{mode}@shop.example", f"Flow {mode}"))
+    metrics = plain(klaviyo.Metrics.get_metrics())["data"]
+    metric_id = next(one["id"] for one in metrics if one["attributes"]["name"] == f"Flow {mode}")
+    body = flow(f"Welcome {mode}", {"type": "metric", "id": metric_id}, delay(2), send_email("Hello"))
+    made = plain(flows.create_flow(body))["data"]
+    definition = made["attributes"]["definition"]
+    assert (made["attributes"]["status"], made["attributes"]["trigger_type"]) == ("draft", "Metric")
+    assert definition["entry_action_id"] == definition["actions"][0]["id"]
+    found = plain(flows.get_flows(filter=f'contains(name,"Welcome {mode}")', page_size=50))["data"]
+    assert [one["id"] for one in found] == [made["id"]]
+    one = plain(
+        flows.get_flow(made["id"], additional_fields_flow=["definition"], include=["flow-actions", "tags"])
+    )
+    assert one["data"]["attributes"]["definition"] == definition
+    assert [one["type"] for one in one["included"]] == ["flow-action", "flow-action"]
+    triggered = plain(klaviyo.Metrics.get_flows_triggered_by_metric(metric_id))["data"]
+    assert [one["id"] for one in triggered] == [made["id"]]
+    emails = plain(flows.get_actions_for_flow(made["id"], filter='equals(action_type,"SEND_EMAIL")'))["data"]
+    action = plain(flows.get_flow_action(emails[0]["id"], include=["flow"]))
+    assert action["included"][0]["id"] == made["id"]
+    (message,) = plain(flows.get_flow_action_messages(emails[0]["id"]))["data"]
+    assert plain(flows.get_flow_message(message["id"]))["data"]["attributes"]["channel"] == "Email"
+    live = {"data": {"type": "flow", "id": made["id"], "attributes": {"status": "live"}}}
+    assert plain(flows.update_flow(made["id"], live))["data"]["attributes"]["status"] == "live"
+    assert flows.delete_flow(made["id"]) is None
+
+
+def test_tags(klaviyo: KlaviyoAPI, mode: str) -> None:
+    tags = klaviyo.Tags
+    group = plain(tags.create_tag_group(named("tag-group", f"Group {mode}")))["data"]
+    made = plain(
+        tags.create_tag(named("tag", f"Tag {mode}", tag_group={"type": "tag-group", "id": group["id"]}))
+    )["data"]
+    tag_id = made["id"]
+    tagged = plain(klaviyo.Lists.create_list(named_list(f"Tagged {mode}")))["data"]["id"]
+    assert tags.tag_lists(tag_id, identifiers("list", tagged)) is None
+    assert plain(tags.get_list_ids_for_tag(tag_id))["data"] == [{"type": "list", "id": tagged}]
+    assert plain(klaviyo.Lists.get_tags_for_list(tagged))["data"][0]["id"] == tag_id
+    one = plain(klaviyo.Lists.get_list(tagged, include=["tags"]))
+    assert [one["id"] for one in one["included"]] == [tag_id]
+    found = plain(tags.get_tags(filter=f'starts-with(name,"Tag {mode}")', include=["tag-group"]))
+    assert ([one["id"] for one in found["data"]], found["included"][0]["id"]) == ([tag_id], group["id"])
+    assert plain(tags.get_tag_group_for_tag(tag_id))["data"]["id"] == group["id"]
+    assert plain(tags.get_tags_for_tag_group(group["id"]))["data"][0]["id"] == tag_id
+    assert tags.update_tag(tag_id, named("tag", f"Label {mode}", tag_id)) is None
+    assert plain(tags.get_tag(tag_id))["data"]["attributes"]["name"] == f"Label {mode}"
+    defaults = plain(tags.get_tag_groups(filter="equals(default,true)"))["data"]
+    assert [one["attributes"]["name"] for one in defaults] == ["Ungrouped Tags"]
+    assert tags.remove_tag_from_lists(tag_id, identifiers("list", tagged)) is None
+    assert tags.delete_tag_group(group["id"]) is None
+    with pytest.raises(ApiException) as caught:
+        tags.get_tag(tag_id)
+    assert caught.value.status == 404
