@@ -130,7 +130,7 @@ class SurveyResponse(Record, gc=False):
     answers: list[Answer]
     responder_id: Identifier | None = None
 
-    ignored: ClassVar[frozenset[str]] = frozenset({"survey", "url", "expires_at"})
+    ignored: ClassVar[frozenset[str]] = frozenset({"survey", "subjects", "url", "expires_at"})
 
 
 class SurveyResponsePage(msgspec.Struct, rename={"rows": "survey_responses"}):

@@ -29,8 +29,17 @@ def test_loading_twice_gives_the_same_rows(klaviyo: KlaviyoAccount) -> None:
     content = klaviyo.warehouse.content("klaviyo", RESOURCES)
     klaviyo.load()
 
-    assert first.rows == {"profiles": 250, "events": 1200, "metrics": 1, "lists": 2, "list_members": 153}
-    assert {table: len(rows) for table, rows in content.items()} == first.rows
+    assert {table: len(rows) for table, rows in content.items()} == {
+        "profiles": 250,
+        "events": 1200,
+        "profile_predictions": 0,
+        "suppressions": 0,
+        "metrics": 1,
+        "lists": 2,
+        "list_members": 153,
+    }
+    assert first.rows == {table: len(rows) for table, rows in content.items()} | {"rejected_rows": 0}
+    assert first.drift == []
     assert klaviyo.warehouse.content("klaviyo", RESOURCES) == content
 
 

@@ -9,40 +9,44 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from dlt_pipelines.pipeline import make_pipeline
 from dlt_pipelines.zendesk import zendesk_source
-from tests.pipelines.accounts import EMAIL, TOKEN, ZendeskAccount
+from tests.pipelines.accounts import EMAIL, TOKEN, UNLIMITED, KlaviyoAccount, ZendeskAccount
+from tests.pipelines.truth import differences, write_many_pages
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("instant", ["extract", "merge", "commit"])
-def test_a_killed_load_is_finished_by_the_next_one(zendesk: ZendeskAccount, instant: str) -> None:
-    zendesk.tickets(range(1, 26), age=timedelta(hours=2))
-    zendesk.users(range(1, 13))
+INSTANTS = ("extract", "normalize", "merge", "commit")
+
+
+def test_loads_that_are_killed_again_and_again_are_finished_by_the_next_one(
+    zendesk: ZendeskAccount, klaviyo: KlaviyoAccount
+) -> None:
+    write_many_pages(zendesk, klaviyo)
+    store = zendesk.sandbox.store
+    points = [f"{source}.{instant}" for source in ("zendesk", "klaviyo") for instant in INSTANTS]
     warehouse = zendesk.warehouse
 
     killed = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.pipelines.killed_load", instant),
+            *(sys.executable, "-m", "tests.pipelines.killed_load", ",".join(points)),
             *(str(warehouse.path), str(warehouse.dlt_home), zendesk.sandbox.url),
         ],
         cwd=PROJECT,
         timeout=120,
         check=False,
     )
-    loaded_before = warehouse.value("select count(*) from zendesk._dlt_loads")
+    committed = [warehouse.value(f"select count(*) from {s}._dlt_loads") for s in ("zendesk", "klaviyo")]
+    unfinished = differences(store, warehouse)
     zendesk.load()
+    klaviyo.load()
 
     assert killed.returncode == -signal.SIGKILL
-    assert loaded_before == 1
-    assert warehouse.rows(
-        "select (select (count(*), count(distinct id)) from zendesk.tickets),"
-        " (select (count(*), count(distinct id)) from zendesk.ticket_metrics),"
-        " (select (count(*), count(distinct id)) from zendesk.users)"
-    ) == [((25, 25), (25, 25), (12, 12))]
+    assert committed == [len(INSTANTS)] * 2  # each process one, and died in its second
+    assert unfinished
+    assert differences(store, warehouse) == {}
 
 
 def test_an_orchestrators_runs_in_one_process_are_exact(zendesk: ZendeskAccount) -> None:
@@ -54,7 +58,7 @@ def test_an_orchestrators_runs_in_one_process_are_exact(zendesk: ZendeskAccount)
         pipeline = make_pipeline("zendesk", warehouse.path, warehouse.dlt_home)
         pipeline.drop()
         pipeline.run(
-            zendesk_source(zendesk.sandbox.url, EMAIL, TOKEN),
+            zendesk_source(zendesk.sandbox.url, EMAIL, TOKEN, exports_per_minute=UNLIMITED),
             loader_file_format="parquet",
         )
 
@@ -72,7 +76,7 @@ def test_dropping_the_schema_loads_everything_anew(zendesk: ZendeskAccount) -> N
 
     report = zendesk.load("tickets", "ticket_metrics")
 
-    assert report.rows == {"tickets": 10, "ticket_metrics": 10}
+    assert report.rows == {"tickets": 10, "ticket_metrics": 10, "rejected_rows": 0}
     assert zendesk.warehouse.value("select count(*) from zendesk.tickets") == 10
 
 

@@ -17,19 +17,14 @@ from dlt.common.runtime import anon_tracker
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlt_pipelines.klaviyo.tables import EVENTS, LIST_MEMBERS, LISTS, METRICS, PROFILES
+from dlt_pipelines.klaviyo import tables as klaviyo_tables
+from dlt_pipelines.personal_data import HINT, Classification, Personal, UnclassifiedColumn
 from dlt_pipelines.pipeline import make_pipeline
+from dlt_pipelines.quarantine import REJECTED_ROWS
+from dlt_pipelines.tables import Table
+from dlt_pipelines.zendesk import tables as zendesk_tables
 from dlt_pipelines.zendesk.answers import TicketPage
-from dlt_pipelines.zendesk.tables import (
-    CSAT_SURVEY_RESPONSES,
-    ORGANIZATIONS,
-    SATISFACTION_RATINGS,
-    TICKET_METRICS,
-    TICKETS,
-    USERS,
-    Ticket,
-    User,
-)
+from dlt_pipelines.zendesk.tables import TICKETS, USERS, Ticket, User
 from tests.pipelines.accounts import KlaviyoAccount, Warehouse, ZendeskAccount
 
 STAGING = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "staging"
@@ -37,6 +32,7 @@ DUCKDB_TYPES = {
     "string": "VARCHAR",
     "json": "VARCHAR",
     "int64": "BIGINT",
+    "float64": "DOUBLE",
     "bool": "BOOLEAN",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
 }
@@ -46,8 +42,8 @@ JSON_VALUES = st.recursive(
     max_leaves=8,
 )
 TABLES = {
-    "zendesk": [TICKETS, USERS, ORGANIZATIONS, TICKET_METRICS, SATISFACTION_RATINGS, CSAT_SURVEY_RESPONSES],
-    "klaviyo": [PROFILES, EVENTS, METRICS, LISTS, LIST_MEMBERS],
+    "zendesk": [*zendesk_tables.TABLES, REJECTED_ROWS],
+    "klaviyo": [*klaviyo_tables.TABLES, REJECTED_ROWS],
 }
 
 
@@ -125,3 +121,43 @@ def test_dlt_reports_nothing_to_anybody(warehouse: Warehouse) -> None:
 
     assert Container()[PluggableRunContext].context.runtime_config.dlthub_telemetry is False
     assert anon_tracker._ANON_TRACKER_ENDPOINT is None
+
+
+def test_every_column_says_what_it_tells_about_a_person(
+    zendesk: ZendeskAccount, klaviyo: KlaviyoAccount
+) -> None:
+    zendesk.load()
+    klaviyo.load()
+
+    for source, tables in TABLES.items():
+        pipeline = make_pipeline(source, zendesk.warehouse.path, zendesk.warehouse.dlt_home)
+        pipeline.sync_destination()  # the schema as the dataset keeps it
+        for table in tables:
+            columns = pipeline.default_schema.tables[table.name]["columns"]
+            found = {name: column.get(HINT) for name, column in columns.items() if name != "_dlt_load_id"}
+            assert found == {name: personal.value for name, personal in table.personal_data.items()}, (
+                table.name
+            )
+
+
+def test_columns_that_name_or_reach_somebody_are_classified_as_that() -> None:
+    classes = {f"{table.name}.{name}": personal for tables in TABLES.values() for table in tables
+               for name, personal in table.personal_data.items()}  # fmt: skip
+
+    assert {name for name in classes if name.rpartition(".")[2] in {"email", "phone", "phone_number"}} == {
+        name for name, personal in classes.items() if personal is Personal.CONTACT
+    }
+    assert classes["users.name"] is classes["profiles.last_name"] is Personal.NAME
+    assert classes["tickets.description"] is classes["rejected_rows.record"] is Personal.CONTENT
+    assert classes["organizations.name"] is classes["metrics.name"] is Personal.NONE
+
+
+def test_a_column_without_a_class_cannot_be_loaded() -> None:
+    class Pet(msgspec.Struct):
+        id: str
+        owner: str | None = None
+
+    table = Table("pets", Pet, ("id",), Classification("zoo", {Personal.NONE: ("id",)}))
+
+    with pytest.raises(UnclassifiedColumn, match=r"zoo\.pets\.owner"):
+        _ = table.merged
