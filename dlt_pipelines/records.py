@@ -111,21 +111,22 @@ def extra_fields(rows: Sequence[Any]) -> list[str | None]:
 
     A row is a record, or a tuple of records that are one row together.
     """
-    return [_extra(row if isinstance(row, tuple) else (row,)) for row in rows]
-
-
-def _extra(records: tuple[Any, ...]) -> str | None:
-    found: dict[str, msgspec.Raw] = {}
-    for record in records:
-        shape = _SHAPES.get(type(record))
-        if shape is None:
-            continue
-        found |= getattr(record, _UNFIT, None) or {}
-        for attribute, name in shape.kept:
-            value = getattr(record, attribute)
-            if value is not msgspec.UNSET:
-                found[name] = value
-    return msgspec.json.encode(found).decode() if found else None
+    extras: list[str | None] = [None] * len(rows)
+    for place, row in enumerate(rows):
+        found: dict[str, msgspec.Raw] = {}
+        for record in row if isinstance(row, tuple) else (row,):
+            shape = _SHAPES.get(type(record))
+            if shape is None:
+                continue
+            if unfit := getattr(record, _UNFIT):
+                found |= unfit
+            for attribute, name in shape.kept:
+                value = getattr(record, attribute)
+                if value is not msgspec.UNSET:
+                    found[name] = value
+        if found:
+            extras[place] = msgspec.json.encode(found).decode()
+    return extras
 
 
 def fields_sent(text: bytes | msgspec.Raw, kind: type) -> Iterator[tuple[type, set[str]]]:
@@ -204,7 +205,7 @@ def _value(sent: msgspec.Raw, kind: Any, notice: Notice, unfit: dict[str, msgspe
         return msgspec.json.decode(sent, type=kind, strict=False)
     except msgspec.ValidationError:
         scalar = msgspec.json.decode(sent)
-        if str in _members(kind) and isinstance(scalar, int | float):
+        if str in _members(kind) and isinstance(scalar, int | float) and not isinstance(scalar, bool):
             return bytes(sent).decode()
         raise Unfit(reason) from None
 
