@@ -14,15 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from sqlite3 import Connection
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import orjson
 
 from c360_platform.sandbox.clock import Clock
 from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.zendesk.directory import COLLECTIONS
 from c360_platform.sandbox.zendesk.new_records import NEW_RECORDS, new_metric_set
-from c360_platform.sandbox.zendesk.positions import seconds_of
+from c360_platform.sandbox.zendesk.positions import LARGEST, seconds_of
 from c360_platform.sandbox.zendesk.ticket_history import record_change
 
 Fields = dict[str, Any]
@@ -33,6 +34,27 @@ _SCRUBBED: Final = "SCRUBBED"  # what the content of a permanently deleted ticke
 
 class ChangeError(Exception):
     """A change that cannot be made; the message says why."""
+
+
+class _CustomValue(msgspec.Struct):
+    id: int
+    value: Any = None
+
+
+class _Shape(msgspec.Struct):
+    """What the sandbox itself reads of a body; everything else is the caller's."""
+
+    id: Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)] | str
+    created_at: str
+    updated_at: str
+    generated_timestamp: Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)] = 0
+    ticket_id: Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)] | None = None
+    time: str = ""
+    tags: list[str] = []
+    custom_fields: list[_CustomValue] = []
+    metric_set: Fields = {}
+    child_events: list[Fields] = []
+    comment: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,7 @@ def _created_and_updated(body: Fields) -> dict[str, Any]:
 
 def _occurred(body: Fields) -> dict[str, Any]:
     name = "time" if "time" in body else "created_at"
-    return {"ticket_id": body.get("ticket_id", 0), "occurred_at": _seconds(body, name) * _MICROSECONDS}
+    return {"ticket_id": body.get("ticket_id") or 0, "occurred_at": _seconds(body, name) * _MICROSECONDS}
 
 
 _KINDS: Final = {
@@ -91,9 +113,8 @@ class Changes:
         with self._store.transaction() as connection:
             made = []
             for record in records:
-                if "id" not in record:
-                    raise ChangeError("a record needs an id")
                 body = {**NEW_RECORDS.get(kind, {}), "created_at": now, "updated_at": now, **record}
+                _check(kind, body)
                 if kind == "tickets":
                     body["metric_set"] = new_metric_set(body) | record.get("metric_set", {})
                 made.append(self._write(connection, kind, body))
@@ -107,6 +128,7 @@ class Changes:
         with self._store.transaction() as connection:
             body = self._read(kind, identifier)
             changed = {**body, "updated_at": _iso(self._clock.now_s()), **fields, "id": body["id"]}
+            _check(kind, changed)
             comment = changed.pop("comment", None) if kind == "tickets" else None
             if "custom_fields" in fields:
                 changed["custom_fields"] = _merged(body.get("custom_fields", []), fields["custom_fields"])
@@ -122,6 +144,7 @@ class Changes:
         with self._store.transaction() as connection:
             body = self._read("tickets", ticket_id)
             changed = {**body, **fields, "id": body["id"]}
+            _check("tickets", changed)
             record_change(connection, self._clock.now_us(), body, changed, by_system=True)
             return self._write(connection, "tickets", changed)
 
@@ -208,6 +231,15 @@ def _place(kind: str, identifier: Any) -> tuple[str, str, tuple[Any, ...]]:
     if kind not in _KINDS:
         raise ChangeError(f"{kind} is none of {', '.join(KINDS)}")
     return _KINDS[kind].table, "id = ?", (identifier,)
+
+
+def _check(kind: str, body: Fields) -> None:
+    try:
+        shape = msgspec.convert(body, type=_Shape)
+    except msgspec.ValidationError as error:
+        raise ChangeError(str(error)) from None
+    if isinstance(shape.id, str) and kind != "survey_responses":
+        raise ChangeError("the id must be a number")
 
 
 def _merged(values: list[Fields], changed: list[Fields]) -> list[Fields]:

@@ -133,6 +133,6 @@ def _identifier(request: Request) -> int | str:
 
 def _number(request: Request) -> int:
     text = str(request.path_params["id"])
-    if not text.isdigit():
+    if not text.isdecimal() or len(text) > 18:
         raise OrderError(f"{request.url.path}: the id must be a number")
     return int(text)

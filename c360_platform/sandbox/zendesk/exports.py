@@ -131,7 +131,7 @@ def _resume(cursor: str, settings: ZendeskSettings, cutoff: int) -> Position:
 def _page_size(text: str | None) -> int:
     if text is None:
         return EXPORT_PAGE
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise invalid_value(f"per_page must be between 1 and {EXPORT_PAGE}", status=400)
     return min(int(text), EXPORT_PAGE)
 

@@ -110,14 +110,14 @@ def list_page_size(request: Request, maximum: int = LIST_PAGE) -> int:
     text = request.query_params.get("page[size]")
     if text is None:
         return maximum
-    if not text.isdigit() or not 1 <= int(text) <= maximum:
+    if not text.isdecimal() or not 1 <= int(text) <= maximum:
         raise invalid_page(f"page[size] must be between 1 and {maximum}")
     return int(text)
 
 
 def _page_number(request: Request) -> int:
     text = request.query_params.get("page", "1")
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise invalid_value("page must be a number from 1 on", status=400)
     return int(text)
 
@@ -126,7 +126,7 @@ def _per_page(request: Request) -> int:
     text = request.query_params.get("per_page")
     if text is None:
         return LIST_PAGE
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise invalid_value(f"per_page must be between 1 and {LIST_PAGE}", status=400)
     return min(int(text), LIST_PAGE)
 

@@ -26,6 +26,7 @@ Body = dict[str, Any]
 RowToBody = Callable[[Row], Body | msgspec.Raw]
 Position = tuple[int, Any]
 
+LARGEST: Final = 2**62  # what SQLite's integers hold, with room to reckon
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -102,12 +103,12 @@ def moment(request: Request, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(float(text))
+        return max(-LARGEST, min(int(float(text)), LARGEST))
     except (ValueError, OverflowError):
         pass
     try:
         return seconds_of(text.replace(" ", "+"))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise invalid_value(f"{name} is not a time: use seconds since 1970", status=400) from None
 
 
@@ -128,7 +129,10 @@ def decode(cursor: str) -> Position:
         time, _, rest = base64.b64decode(cursor, validate=True).decode().partition(".0||")
         identifier = rest.removesuffix("|")
         # Some ids are numbers and some text; text of digits that is no number keeps its leading zeros.
-        is_number = identifier.lstrip("-").isdigit() and str(int(identifier)) == identifier
-        return int(time), int(identifier) if is_number else identifier
+        is_number = identifier.lstrip("-").isdecimal() and str(int(identifier)) == identifier
+        position = int(time), int(identifier) if is_number else identifier
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise invalid_page("the cursor is not valid") from None
+    if any(isinstance(number, int) and abs(number) > LARGEST for number in position):
+        raise invalid_page("the cursor is not valid")
+    return position

@@ -135,7 +135,7 @@ def now_s(request: Request) -> int:
 def path_id(request: Request) -> int:
     """The record's id in the path; 404 when it is no number."""
     text = str(request.path_params["id"])
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 18:
         raise not_found()
     return int(text)
 

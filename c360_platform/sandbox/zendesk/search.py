@@ -41,7 +41,7 @@ def routes() -> list[Route]:
 
 def _search(request: Request) -> Body:
     page, size = request.query_params.get("page", "1"), request.query_params.get("per_page", "100")
-    if page.isdigit() and size.isdigit() and int(page) * int(size) > _MOST_RESULTS:
+    if page.isdecimal() and size.isdecimal() and int(page) * int(size) > _MOST_RESULTS:
         raise _too_many_results()
     chosen, parameters = _chosen(request)
     bodies = {kind: body_with_url(request, f"{kind}s") for kind in ("user", "organization")}

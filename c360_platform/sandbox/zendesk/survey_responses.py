@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from c360_platform.sandbox.zendesk.lists import CursorPage, cursor_page, list_page_size
-from c360_platform.sandbox.zendesk.positions import decode, stored_body
+from c360_platform.sandbox.zendesk.positions import LARGEST, decode, stored_body
 from c360_platform.sandbox.zendesk.protocol import get, invalid_value
 
 _PAGE: Final = 50
@@ -33,10 +33,10 @@ def _responses(request: Request) -> dict[str, Any]:
     where, parameters = ["true"], list[Any]()
     for name, operator in (("created_at_start", ">="), ("created_at_end", "<=")):
         if (text := query.get(f"filter[{name}]")) is not None:
-            if not text.isdigit():
+            if not text.isdecimal():
                 raise invalid_value(f"filter[{name}] must be milliseconds since 1970", status=400)
             where.append(f"created_at / 1000 {operator} ?")
-            parameters.append(int(text))
+            parameters.append(min(int(text), LARGEST))
     if subjects := query.get("filter[subject_zrns]"):
         names = subjects.split(",")
         where.append(

@@ -149,6 +149,8 @@ def test_orders_that_cannot_be_followed_say_why(account: Account) -> None:
         ("PUT", "tickets/nine", {}, "must be a number"),
         ("POST", "tickets/9/merge", {"into": 9}, "into itself"),
         ("PUT", "users/9", {"updated_at": "yesterday"}, "not an ISO 8601 time"),
+        ("PUT", "tickets/9", {"tags": "vip"}, "Expected `array`, got `str` - at `$.tags`"),
+        ("POST", "tickets", [{"id": "nine"}], "must be a number"),
         ("POST", "settings", {"repeated_rows": -1}, "repeated_rows"),
         ("POST", "settings", {"plan": "free"}, "plan"),
     ):
