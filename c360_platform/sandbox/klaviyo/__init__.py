@@ -28,16 +28,21 @@ from c360_platform.sandbox.klaviyo import (
     tags,
 )
 from c360_platform.sandbox.klaviyo.counting import counted
-from c360_platform.sandbox.klaviyo.endpoint import router_error
+from c360_platform.sandbox.klaviyo.endpoint import Endpoint, router_error
 
-__all__ = ["router_error", "routes"]
+__all__ = ["endpoints", "router_error", "routes"]
 
 
-def routes() -> list[Route]:
-    """Every Klaviyo path."""
+def endpoints() -> list[Endpoint]:
+    """Every operation, resource by resource."""
     resources = (
         *(accounts, profiles, profile_relations, profile_merges, data_privacy, imports),
         *(subscriptions, suppressions, lists, segments, events, metrics),
         *(flows, flow_actions, tags, tag_groups, taggings, group_relations),
     )
-    return [counted(endpoint).route() for resource in resources for endpoint in resource.endpoints()]
+    return [endpoint for resource in resources for endpoint in resource.endpoints()]
+
+
+def routes() -> list[Route]:
+    """Every Klaviyo path."""
+    return [counted(endpoint).route() for endpoint in endpoints()]

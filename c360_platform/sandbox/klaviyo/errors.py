@@ -21,6 +21,7 @@ _TITLES: Final = {
     "throttled": "Request was throttled.",
     "method_not_allowed": "Method not allowed.",
     "payload_too_large": "Payload too large.",
+    "tag_service_error": "Tag Service Error",
     "unsupported_media_type": "Unsupported media type.",
 }
 _RATE_LIMIT_PAGE: Final = "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling#rate-limits"

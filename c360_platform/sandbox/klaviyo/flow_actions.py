@@ -18,7 +18,13 @@ import orjson
 from c360_platform.sandbox.klaviyo import errors
 from c360_platform.sandbox.klaviyo.bodies import check_model, raise_if_any
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
-from c360_platform.sandbox.klaviyo.filters import COMPARISONS, Conditions, FilterField, conditions
+from c360_platform.sandbox.klaviyo.filters import (
+    COMPARISONS,
+    TEXT_OPERATORS,
+    Conditions,
+    FilterField,
+    conditions,
+)
 from c360_platform.sandbox.klaviyo.flow_definition import action_problems
 from c360_platform.sandbox.klaviyo.flow_resource import action_resource, flow_resource, message_resource
 from c360_platform.sandbox.klaviyo.paging import Collection, includes, read_page
@@ -42,6 +48,29 @@ _ACTIONS: Final = Collection(
         "id": "a.id",
         "action_type": _TYPE,
         "status": _STATUS,
+        "created": "a.created_at",
+        "updated": "a.updated_at",
+    },
+    default_sort="id",
+    default_size=50,
+    max_size=50,
+)
+# An action sends one message, which lives in its definition.
+_MESSAGE_ID: Final = "json_extract(a.definition, '$.data.message.id')"
+_MESSAGE_NAME: Final = "coalesce(json_extract(a.definition, '$.data.message.name'), '')"
+_MESSAGE_FILTERS: Final = {
+    "id": FilterField(("any",), _MESSAGE_ID),
+    "name": FilterField(TEXT_OPERATORS, _MESSAGE_NAME),
+    "created": _FILTERS["created"],
+    "updated": _FILTERS["updated"],
+}
+_MESSAGES: Final = Collection(
+    columns=f"a.*, {_MESSAGE_ID} as message_id",
+    source="kl_flow_action as a",
+    id_sql=_MESSAGE_ID,
+    sorts={
+        "id": _MESSAGE_ID,
+        "name": _MESSAGE_NAME,
         "created": "a.created_at",
         "updated": "a.updated_at",
     },
@@ -155,13 +184,15 @@ def get_flow_id_of_action(call: Call) -> Answer:
 
 
 def get_messages(call: Call) -> Answer:
-    links = {"self": call.self_link(), "next": None, "prev": None}
-    return Answer(body={"data": _messages(call, _action(call)), "links": links})
+    page = read_page(call, _MESSAGES, _of_action(call))
+    data = [message for row in page.rows for message in _messages(call, row)]
+    return Answer(body={"data": data, "links": page.links})
 
 
 def get_message_ids(call: Call) -> Answer:
-    data = [{"type": "flow-message", "id": found["id"]} for found in _messages(call, _action(call))]
-    return Answer(body={"data": data, "links": {"self": call.self_link(), "next": None, "prev": None}})
+    page = read_page(call, _MESSAGES, _of_action(call))
+    data = [{"type": "flow-message", "id": row["message_id"]} for row in page.rows]
+    return Answer(body={"data": data, "links": page.links})
 
 
 def get_message(call: Call) -> Answer:
@@ -222,6 +253,14 @@ def _messages(call: Call, row: sqlite3.Row) -> list[dict[str, Any]]:
 def _flow_of(call: Call, action: sqlite3.Row) -> dict[str, Any]:
     (row,) = call.store.rows("select * from kl_flow where id = ?", (action["flow_id"],))
     return flow_resource(call, row)
+
+
+def _of_action(call: Call) -> Conditions:
+    action_id = _action(call)["id"]
+    found = conditions(call.params.get("filter"), _MESSAGE_FILTERS)
+    found.add("a.id = ?", action_id)
+    found.add(f"{_MESSAGE_ID} is not null")
+    return found
 
 
 def _of_flow(call: Call) -> Conditions:

@@ -15,7 +15,7 @@ from c360_platform.sandbox.klaviyo import errors
 from c360_platform.sandbox.klaviyo.endpoint import Answer, Call, Endpoint
 from c360_platform.sandbox.klaviyo.flow_resource import flow_resource
 from c360_platform.sandbox.klaviyo.tag_resource import tag_resource
-from c360_platform.sandbox.limits import S
+from c360_platform.sandbox.limits import M, S
 
 GROUP_RELATIONS: Final = ("tags", "flow-triggers")
 _RELATIONS: Final = {
@@ -39,7 +39,8 @@ def endpoints() -> list[Endpoint]:
             for prefix, function in (("", get_related), ("relationships/", get_related_ids)):
                 path = f"/api/{kind}s/{{id}}/{prefix}{relation}"
                 answer = partial(function, kind=kind, relation=relation)
-                found.append(Endpoint("GET", path, answer, S, scopes))
+                tier = M if kind == "metric" else S
+                found.append(Endpoint("GET", path, answer, tier, scopes))
     return found
 
 

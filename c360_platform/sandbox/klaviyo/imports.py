@@ -57,16 +57,17 @@ _PROFILES: Final = Collection(
 
 
 def endpoints() -> list[Endpoint]:
-    read = ("lists:read", "profiles:read")
+    lists, profiles = ("lists:read",), ("profiles:read",)
+    read = (*lists, *profiles)
     return [
         Endpoint("POST", _PATH, bulk_import_profiles, M, ("lists:write", "profiles:write")),
         Endpoint("GET", _PATH, get_jobs, M, read),
         Endpoint("GET", f"{_PATH}/{{id}}", get_job, M, read),
-        Endpoint("GET", f"{_PATH}/{{id}}/import-errors", get_import_errors, M, read),
-        Endpoint("GET", f"{_PATH}/{{id}}/profiles", get_profiles, M, read),
-        Endpoint("GET", f"{_PATH}/{{id}}/relationships/profiles", get_profile_ids, M, read),
-        Endpoint("GET", f"{_PATH}/{{id}}/lists", get_lists, M, read),
-        Endpoint("GET", f"{_PATH}/{{id}}/relationships/lists", get_list_ids, M, read),
+        Endpoint("GET", f"{_PATH}/{{id}}/import-errors", get_import_errors, M, profiles),
+        Endpoint("GET", f"{_PATH}/{{id}}/profiles", get_profiles, M, profiles),
+        Endpoint("GET", f"{_PATH}/{{id}}/relationships/profiles", get_profile_ids, M, profiles),
+        Endpoint("GET", f"{_PATH}/{{id}}/lists", get_lists, M, lists),
+        Endpoint("GET", f"{_PATH}/{{id}}/relationships/lists", get_list_ids, M, lists),
     ]
 
 

@@ -34,6 +34,7 @@ _RESOURCES: Final[dict[str, Callable[[Call, sqlite3.Row], dict[str, Any]]]] = {
 
 def endpoints() -> list[Endpoint]:
     found = []
+    scopes: tuple[str, ...]
     for name in GROUPS:
         scopes = (f"{name}:read", "profiles:read")
         path = f"/api/profiles/{{id}}/{name}"
@@ -41,10 +42,11 @@ def endpoints() -> list[Endpoint]:
         found.append(Endpoint("GET", path, partial(get_groups, name=name), S, scopes))
         found.append(Endpoint("GET", ids, partial(get_group_ids, name=name), S, scopes))
     for name in ("push-tokens", "conversations"):
-        tier = M if name == "push-tokens" else S
+        is_token = name == "push-tokens"
+        scopes = ("profiles:read",) if is_token else ("conversations:read", "profiles:read")
         for prefix in ("", "relationships/"):
             path = f"/api/profiles/{{id}}/{prefix}{name}"
-            found.append(Endpoint("GET", path, get_nothing, tier, ("profiles:read",)))
+            found.append(Endpoint("GET", path, get_nothing, M if is_token else S, scopes))
     return found
 
 

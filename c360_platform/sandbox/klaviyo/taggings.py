@@ -35,7 +35,10 @@ def endpoints() -> list[Endpoint]:
             Endpoint("DELETE", path, partial(untag, kind=kind), S, write),
         ]
     campaigns = "/api/tags/{id}/relationships/campaigns"
-    return [*found, Endpoint("GET", campaigns, partial(get_tagged, kind="campaign"), S, ("tags:read",))]
+    return [
+        *found,
+        Endpoint("GET", campaigns, partial(get_tagged, kind="campaign"), S, ("campaigns:read", "tags:read")),
+    ]
 
 
 def get_tagged(call: Call, kind: str) -> Answer:

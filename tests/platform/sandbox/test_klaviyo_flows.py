@@ -111,8 +111,9 @@ def test_tags_of_an_exclusive_group_exclude_each_other(http: Http) -> None:
     errors_of(http, "DELETE", f"/api/tag-groups/{default['id']}", None)
     nowhere = {"type": "tag-group", "id": "00000000-0000-0000-0000-000000000000"}
     (error,) = errors_of(http, "POST", "/api/tags", named("tag", "Lost", tag_group=nowhere), status=404)
-    assert (error["code"], error["detail"]) == (
+    assert (error["code"], error["title"], error["detail"]) == (
         "tag_service_error",
+        "Tag Service Error",
         "Tag Group with id 00000000-0000-0000-0000-000000000000 not found",
     )
 
