@@ -12,27 +12,37 @@ from collections import defaultdict
 from pathlib import Path
 
 from c360_platform.sandbox.server import Sandbox
-from tests.judges.account import judged_sandbox
+from tests.judges.account import change_again, judged_sandbox
 from tests.judges.clients import ClientError
 from tests.judges.comparison import Verdict, judged, table
 from tests.judges.judges import JUDGES, Judge, Record
+
+Records = dict[str, list[Record]]
 
 
 def main() -> int:
     chosen = [judge for judge in JUDGES if not sys.argv[1:] or judge.name.startswith(tuple(sys.argv[1:]))]
     verdicts: list[Verdict] = []
     failures: list[str] = []
+    earlier: dict[str, Records] = {}
     with (
         tempfile.TemporaryDirectory(prefix="c360-judges-") as folder,
         judged_sandbox(Path(folder)) as sandbox,
     ):
-        for judge in chosen:
-            started = time.monotonic()
-            try:
-                verdicts += _read(judge, sandbox, Path(folder))
-            except ClientError as error:
-                failures.append(f"{judge.name} could not read: {error}")
-            _say(f"{judge.name}: {time.monotonic() - started:.0f} s")
+        for resumed in (False, True):
+            if resumed:
+                change_again(sandbox)
+                chosen = [judge for judge in chosen if judge.resumes and judge.name in earlier]
+            for judge in chosen:
+                started = time.monotonic()
+                try:
+                    records = _read(judge, sandbox, Path(folder))
+                except ClientError as error:
+                    failures.append(f"{judge.name} could not read: {error}")
+                else:
+                    verdicts += _judged(judge, sandbox, records, earlier.get(judge.name))
+                    earlier[judge.name] = records
+                _say(f"{judge.name}{', resumed' if resumed else ''}: {time.monotonic() - started:.0f} s")
     _say(f"\n{table(verdicts)}\n")
     for failure in failures:
         _say(failure)
@@ -41,15 +51,27 @@ def main() -> int:
     return 1 if wrong or failures else 0
 
 
-def _read(judge: Judge, sandbox: Sandbox, folder: Path) -> list[Verdict]:
+def _read(judge: Judge, sandbox: Sandbox, folder: Path) -> Records:
     own = folder / judge.name.replace(" ", "-")
-    own.mkdir()
-    records: dict[str, list[Record]] = defaultdict(list)
+    own.mkdir(exist_ok=True)
+    records: Records = defaultdict(list)
     for stream, record in judge.read(sandbox.url, own):
         records[stream].append(record)
+    return records
+
+
+def _judged(judge: Judge, sandbox: Sandbox, records: Records, earlier: Records | None) -> list[Verdict]:
+    """The verdicts of a first reading, or of one that went on from an earlier one."""
+    readings = judge.readings if earlier is None else [one for one in judge.readings if one.resumed]
     return [
-        judged(judge.name, reading, reading.held(sandbox.store), records[reading.stream])
-        for reading in judge.readings
+        judged(
+            judge.name,
+            reading,
+            reading.held(sandbox.store),
+            records[reading.stream],
+            [] if earlier is None else earlier[reading.stream],
+        )
+        for reading in readings
     ]
 
 

@@ -1,7 +1,7 @@
 """Starting each judge's client in its own environment, and its records as `(stream, record)`.
 
 Belongs here: command lines, configurations, message formats. Does not belong here: what a judge should read
-(`judges`).
+(`judges`). A client that keeps a state goes on from it when it reads in the same folder again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ START: Final = "2023-01-01T00:00:00Z"
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parents[1]
 _TIMEOUT_SECONDS: Final = 240
+_STATE: Final = "state.json"
 
 
 class ClientError(Exception):
@@ -39,6 +40,11 @@ class Client:
         self._bin = _ROOT / f".venv-judges-{environment}" / "bin"
         if not (self._bin.parent / ".ready").exists():
             raise ClientError(f"{self._bin.parent.name} is not installed: run `make judges` and see why")
+
+    def state(self) -> tuple[str, ...]:
+        """The argument that gives the client the state it was left in; none the first time."""
+        path = self._folder / _STATE
+        return ("--state", str(path)) if path.exists() else ()
 
     def write(self, name: str, content: Any) -> str:
         """The path of a JSON file for the client."""
@@ -147,10 +153,13 @@ def _tapped(client: Client, tap: str, config: dict[str, Any], without: set[str] 
         selected = stream["stream"] not in (without or set())
         for entry in stream["metadata"]:
             entry["metadata"]["selected"] = selected
-    arguments = ("--config", path, "--catalog", client.write("catalog.json", catalog))
+    arguments = ("--config", path, "--catalog", client.write("catalog.json", catalog), *client.state())
     for message in client.run(tap, *arguments):
-        if isinstance(message, dict) and message.get("type") == "RECORD":
+        kind = message.get("type") if isinstance(message, dict) else None
+        if kind == "RECORD":
             yield message["stream"], message["record"]
+        elif kind == "STATE":
+            client.write(_STATE, message["value"])
 
 
 def _connected(client: Client, source: str, config: dict[str, Any], chosen: set[str]) -> Records:
@@ -162,14 +171,27 @@ def _connected(client: Client, source: str, config: dict[str, Any], chosen: set[
         for stream in message["catalog"]["streams"]
         if stream["name"] in chosen
     ]
-    streams = [
-        {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
-        for stream in found
-    ]
-    catalog = client.write("catalog.json", {"streams": streams})
-    for message in client.run(source, "read", "--config", path, "--catalog", catalog):
+    catalog = client.write("catalog.json", {"streams": [_configured(stream) for stream in found]})
+    states: dict[str, Any] = {}
+    arguments = ("--config", path, "--catalog", catalog, *client.state())
+    for message in client.run(source, "read", *arguments):
         if message.get("type") == "RECORD":
             yield message["record"]["stream"], message["record"]["data"]
+        elif message.get("type") == "STATE":
+            states[message["state"]["stream"]["stream_descriptor"]["name"]] = message["state"]
+    client.write(_STATE, list(states.values()))
+
+
+def _configured(stream: dict[str, Any]) -> dict[str, Any]:
+    """The stream as a connection reads it: from its state on where it keeps one."""
+    incremental = "incremental" in stream.get("supported_sync_modes", ())
+    return {
+        "stream": stream,
+        "sync_mode": "incremental" if incremental else "full_refresh",
+        "cursor_field": stream.get("default_cursor_field", []),
+        "destination_sync_mode": "append_dedup" if incremental else "overwrite",
+        "primary_key": stream.get("source_defined_primary_key", []),
+    }
 
 
 def _end(path: Path) -> str:

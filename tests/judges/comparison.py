@@ -6,7 +6,7 @@ Belongs here: sets of ids, versions of rows, printing. Does not belong here: whe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -34,10 +34,15 @@ class Verdict:
         return bool(self.differences) and self.known is None
 
 
-def judged(judge: str, reading: Reading, expected: Rows, records: Iterable[Record]) -> Verdict:
-    """Every id was read, no other, and the last version read of each is the one that is held."""
+def judged(
+    judge: str, reading: Reading, expected: Rows, records: Sequence[Record], earlier: Sequence[Record] = ()
+) -> Verdict:
+    """Every id was read, no other, and the last version read of each is the one that is held.
+
+    `earlier` is what the same client read before, from where it went on.
+    """
     rows = [reading.row(record) for record in records if reading.counts(record)]
-    found = dict(rows)
+    found = dict(reading.row(record) for record in earlier if reading.counts(record)) | dict(rows)
     held = {identifier: version[: len(reading.fields)] for identifier, version in expected.items()}
     parts = [
         f"{len(wrong)} {word}: {', '.join(sorted(wrong)[:_SHOWN])}"
@@ -48,7 +53,8 @@ def judged(judge: str, reading: Reading, expected: Rows, records: Iterable[Recor
         )
         if wrong
     ]
-    return Verdict(judge, reading.stream, len(held), len(rows), "; ".join(parts), reading.known)
+    stream = f"{reading.stream}, resumed" if earlier else reading.stream
+    return Verdict(judge, stream, len(held), len(rows), "; ".join(parts), reading.known)
 
 
 def table(verdicts: Iterable[Verdict]) -> str:

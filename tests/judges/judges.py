@@ -7,7 +7,7 @@ Does not belong here: starting clients (`clients`), the truth itself (`truth`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ class Reading:
     """A client's stream, the truth it is compared with, and the members that are compared, as paths.
 
     `known` is the reason of a difference that is the client's doing; such a difference does not fail.
+    `resumed` streams are read again from the client's state after the account has changed; both readings
+    together must give the new truth.
     """
 
     stream: str
@@ -31,6 +33,7 @@ class Reading:
     identity: str = "id"
     counts: Callable[[Record], bool] = lambda _: True
     known: str | None = None
+    resumed: bool = False
 
     def row(self, record: Record) -> tuple[str, tuple[Any, ...]]:
         """Id and compared members of a record; an id that a client reads as a float is the whole number."""
@@ -46,7 +49,12 @@ class Judge:
 
     name: str
     read: Callable[[str, Path], clients.Records]
-    readings: tuple[Reading, ...] = field(default=())
+    readings: tuple[Reading, ...]
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the client goes on from its state."""
+        return any(reading.resumed for reading in self.readings)
 
 
 def _of(stream: str) -> Callable[[Store], truth.Rows]:
@@ -119,13 +127,13 @@ JUDGES: Final = (
         "tap-zendesk",
         clients.read_tap_zendesk,
         (
-            Reading("tickets", _of("tickets"), _TICKET),
+            Reading("tickets", _of("tickets"), _TICKET, resumed=True),
             Reading("ticket_metrics", _of("metrics of present tickets"), _METRIC),
             Reading("ticket_audits", _of("ticket audits"), ("ticket_id",)),
             Reading("ticket_comments", _of("comments of present tickets"), ("ticket_id", "author_id")),
             Reading("ticket_metric_events", _of("ticket metric events"), _METRIC_EVENT),
-            Reading("users", _of("users"), _USER),
-            Reading("organizations", _of("organizations"), ("updated_at", "name")),
+            Reading("users", _of("users"), _USER, resumed=True),
+            Reading("organizations", _of("organizations"), ("updated_at", "name"), resumed=True),
             Reading("satisfaction_ratings", _of("satisfaction ratings"), ("updated_at", "score")),
             Reading("ticket_fields", _of("custom ticket fields"), ("title",), counts=_is_custom),
             Reading("groups", _of("groups"), ("name",)),
@@ -136,12 +144,12 @@ JUDGES: Final = (
         "airbyte source-zendesk-support",
         clients.read_airbyte_zendesk,
         (
-            Reading("tickets", _of("tickets"), _TICKET),
+            Reading("tickets", _of("tickets"), _TICKET, resumed=True),
             Reading("ticket_metrics", _of("metrics of unarchived tickets"), _METRIC),
             Reading("ticket_comments", _of("ticket comments"), ("ticket_id", "author_id")),
             Reading("ticket_metric_events", _of("ticket metric events"), _METRIC_EVENT),
-            Reading("users", _of("users"), _USER),
-            Reading("organizations", _of("organizations"), ("updated_at", "name")),
+            Reading("users", _of("users"), _USER, resumed=True),
+            Reading("organizations", _of("organizations"), ("updated_at", "name"), resumed=True),
             Reading("satisfaction_ratings", _of("satisfaction ratings"), ("updated_at", "score")),
             Reading("ticket_fields", _of("custom ticket fields"), ("title",), counts=_is_custom),
             Reading("groups", _of("groups"), ("name",)),
@@ -167,7 +175,7 @@ JUDGES: Final = (
         "airbyte source-klaviyo",
         clients.read_airbyte_klaviyo,
         (
-            Reading("profiles", _of("profiles"), _PROFILE),
+            Reading("profiles", _of("profiles"), _PROFILE, resumed=True),
             Reading("global_exclusions", _of("suppressed profiles"), _PROFILE),
             Reading("events", _of("events"), _EVENT),
             Reading("metrics", _of("metrics"), ("attributes.name",)),

@@ -16,6 +16,7 @@ from c360_platform.sandbox.zendesk.positions import Body, Table, read_body
 from c360_platform.sandbox.zendesk.protocol import get
 from c360_platform.sandbox.zendesk.tickets import present_ticket
 
+_OF_EVERY_CHANGE: Final = {"id", "type", "event_type", "previous_value"}
 _EVENTS: Final = Table("zd_ticket_event", time=None)
 
 
@@ -41,7 +42,24 @@ def _audit(row: Row) -> Body:
         "author_id": event.get("updater_id"),
         "metadata": {"system": event.get("system", {}), "custom": {}},
         "via": _via(event),
-        "events": [{"type": child.get("event_type"), **child} for child in event.get("child_events", [])],
+        "events": [_told(child) for child in event.get("child_events", [])],
+    }
+
+
+def _told(child: dict[str, Any]) -> dict[str, Any]:
+    """A child event as an audit tells it: with a `type`, and a change by `field_name` and `value`."""
+    kind = child.get("event_type")
+    told = {"type": kind, **{name: value for name, value in child.items() if name != "via"}}
+    if isinstance(child.get("via"), dict):  # the export has words for it, an audit an object
+        told["via"] = child["via"]
+    if kind != "Change":
+        return told
+    members = {name: value for name, value in told.items() if name not in _OF_EVERY_CHANGE}
+    fields = members.pop("custom_ticket_fields", members)
+    name, value = next(iter(fields.items()), (None, None))
+    return {name: told.get(name) for name in ("id", "type", "previous_value")} | {
+        "field_name": name,
+        "value": value,
     }
 
 

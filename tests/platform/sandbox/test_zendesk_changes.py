@@ -80,6 +80,10 @@ def test_every_change_of_a_ticket_leaves_an_event(account: Account) -> None:
     assert events[1]["child_events"][0]["status"] == "closed"
     assert events[2]["child_events"][0]["custom_ticket_fields"] == {"50": "b"}
     assert ids(account.body("tickets/1/comments")["comments"]) == [said["id"]]
+    audits = account.body("tickets/1/audits")["audits"]
+    told = [(event["type"], event.get("field_name"), event.get("value")) for event in audits[0]["events"]]
+    assert told == [("Change", "status", "solved"), ("Comment", None, None)]
+    assert audits[2]["events"][0]["field_name"] == "50"
     assert "comment" not in account.body("tickets/1")["ticket"]
 
 
