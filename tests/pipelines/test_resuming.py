@@ -13,6 +13,7 @@ import duckdb
 from dlt_pipelines.pipeline import make_pipeline
 from dlt_pipelines.zendesk import zendesk_source
 from tests.pipelines.accounts import EMAIL, TOKEN, UNLIMITED, KlaviyoAccount, ZendeskAccount
+from tests.pipelines.killed_load import TABLES
 from tests.pipelines.truth import differences, write_many_pages
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -40,8 +41,8 @@ def test_loads_that_are_killed_again_and_again_are_finished_by_the_next_one(
     )
     committed = [warehouse.value(f"select count(*) from {s}._dlt_loads") for s in ("zendesk", "klaviyo")]
     unfinished = differences(store, warehouse)
-    zendesk.load()
-    klaviyo.load()
+    zendesk.load(*TABLES["zendesk"])
+    klaviyo.load(*TABLES["klaviyo"])
 
     assert killed.returncode == -signal.SIGKILL
     assert committed == [len(INSTANTS)] * 2  # each process one, and died in its second
