@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from c360_platform.sandbox.server import Sandbox
+from c360_platform.sandbox.traffic import Fault
 from dlt_pipelines import klaviyo, zendesk
 from dlt_pipelines.pipeline import LoadReport
 
@@ -64,6 +65,7 @@ class ZendeskAccount:
         age: timedelta | Callable[[int], timedelta] = timedelta(hours=2),
         updated_age: timedelta | None = None,
         metrics: bool = True,
+        without: tuple[str, ...] = (),
         **fields: Any,
     ) -> None:
         rows = []
@@ -84,6 +86,7 @@ class ZendeskAccount:
                 "custom_fields": [{"id": 1, "value": "A-100"}],
                 **fields,
             }
+            body = {name: value for name, value in body.items() if name not in without}
             metric = {
                 "id": 1_000_000 + ticket_id,
                 "ticket_id": ticket_id,
@@ -107,13 +110,58 @@ class ZendeskAccount:
         self.sandbox.store.insert("zd_user", ["id", "updated_at", "body"], rows, replace=True)
 
     def organizations(
-        self, ids: range | list[int], *, age: timedelta = timedelta(hours=2), **fields: Any
+        self,
+        ids: range | list[int],
+        *,
+        age: timedelta = timedelta(hours=2),
+        without: tuple[str, ...] = (),
+        **fields: Any,
     ) -> None:
         at = self.seconds(age)
-        rows = [
-            (i, at, json.dumps({"id": i, "name": f"O{i}", "updated_at": zulu(at), **fields})) for i in ids
-        ]
+        rows = []
+        for i in ids:
+            body = {"id": i, "name": f"O{i}", "updated_at": zulu(at), **fields}
+            rows.append((i, at, json.dumps({name: body[name] for name in body if name not in without})))
         self.sandbox.store.insert("zd_organization", ["id", "updated_at", "body"], rows, replace=True)
+
+    def ticket_events(self, ids: range | list[int], *, age: Callable[[int], timedelta]) -> None:
+        rows = []
+        for event_id in ids:
+            at = self.seconds(age(event_id))
+            comment = {"id": 9000 + event_id, "event_type": "Comment", "public": True, "body": "Hello"}
+            body = {
+                "id": event_id,
+                "ticket_id": 7,
+                "timestamp": at,
+                "created_at": zulu(at),
+                "updater_id": 1,
+                "via": "Mail",
+                "event_type": "Audit",
+                "child_events": [comment],
+            }
+            rows.append((event_id, 7, at * 1_000_000, json.dumps(body)))
+        columns = ["id", "ticket_id", "occurred_at", "body"]
+        self.sandbox.store.insert("zd_ticket_event", columns, rows)
+
+    def metric_events(self, ids: range | list[int], *, age: timedelta, **fields: Any) -> None:
+        at = self.seconds(age)
+        rows = []
+        for event_id in ids:
+            body = {
+                "id": event_id,
+                "ticket_id": 7,
+                "metric": "reply_time",
+                "type": "activate",
+                "time": zulu(at),
+            }
+            rows.append((event_id, 7, at * 1_000_000, json.dumps({**body, **fields})))
+        columns = ["id", "ticket_id", "occurred_at", "body"]
+        self.sandbox.store.insert("zd_ticket_metric_event", columns, rows, replace=True)
+
+    def ticket_field(self, field_id: int, title: str) -> None:
+        body = json.dumps({"id": field_id, "type": "tagger", "title": title, "active": True})
+        row = ("ticket_fields", field_id, body)
+        self.sandbox.store.insert("zd_object", ["collection", "id", "body"], [row])
 
     def rating(self, rating_id: int, score: str, *, offered_age: timedelta, changed_age: timedelta) -> None:
         created, updated = self.seconds(offered_age), self.seconds(changed_age)
@@ -224,12 +272,38 @@ class KlaviyoAccount:
         ]
         self.sandbox.store.insert("kl_event", columns, rows)
 
+    def prediction(self, number: int, **values: Any) -> None:
+        """What Klaviyo computes about a profile."""
+        row = (profile_id(number), json.dumps(values))
+        self.sandbox.store.insert("kl_prediction", ["profile_id", "body"], [row], replace=True)
+
+    def suppress(self, number: int, *reasons: str, age: timedelta = timedelta()) -> None:
+        """Suppress a profile for exactly these reasons; none lifts them all. `updated` stays."""
+        at = (self.sandbox.clock.now() - age).isoformat()
+        entries = json.dumps([{"reason": reason, "timestamp": at} for reason in reasons])
+        self.sandbox.store.execute(
+            "update kl_profile set email_suppressions = ? where id = ?", (entries, profile_id(number))
+        )
+
+    def suppress_on_list(self, number: int, list_id: str) -> None:
+        """As an unsubscription from one list."""
+        self.sandbox.store.insert(
+            "kl_list_suppression",
+            ["profile_id", "list_id", "reason", "created_at"],
+            [(profile_id(number), list_id, "UNSUBSCRIBE", self.sandbox.clock.now_us())],
+        )
+
     def mailing_list(self, list_id: str, members: range | list[int]) -> None:
         at = self.microseconds(timedelta(days=1))
         store = self.sandbox.store
         store.insert("kl_list", ["id", "name", "created_at", "updated_at"], [(list_id, list_id, at, at)])
         rows = [(list_id, profile_id(number), at) for number in members]
         store.insert("kl_list_member", ["list_id", "profile_id", "joined_at"], rows)
+
+    def answer_with(self, path: str, *resources: dict[str, Any]) -> None:
+        """Answer the next request for a collection with these resources instead."""
+        body = json.dumps({"data": resources, "links": {"next": None}})
+        self.sandbox.traffic.add_fault(Fault(200, path=path, body=body))
 
     def load(self, *resources: str, **arguments: Any) -> LoadReport:
         return klaviyo.load(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
+from c360_platform.sandbox.server import running_sandbox
+from dlt_pipelines.errors import IngestionError
 from dlt_pipelines.klaviyo import RESOURCES, klaviyo_source
 from dlt_pipelines.pipeline import load_until_caught_up, make_pipeline
-from tests.pipelines.accounts import KEY, KlaviyoAccount, profile_id
+from tests.pipelines.accounts import KEY, KlaviyoAccount, Warehouse, profile_id
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -208,3 +212,128 @@ def test_a_profile_that_is_gone_is_marked_by_the_weekly_sweep(klaviyo: KlaviyoAc
     assert klaviyo.warehouse.value("select count(*) from klaviyo.profiles") == 300
     klaviyo.load("profiles")
     assert klaviyo.sandbox.calls()[f"GET {PROFILES}"] < 20  # no second sweep
+
+
+def test_a_profile_that_no_load_brought_is_found_by_the_sweep(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 21))
+    klaviyo.load("profiles")
+    klaviyo.profiles([21], age=3 * DAY)  # appears with an `updated` that was read long ago
+    klaviyo.load("profiles")
+    before = klaviyo.warehouse.value("select count(*) from klaviyo.profiles")
+    klaviyo.sandbox.clock.advance(7 * DAY)
+
+    klaviyo.load("profiles")
+
+    assert before == 20
+    assert klaviyo.warehouse.rows(
+        "select email, is_deleted from klaviyo.profiles where id > '01P0000020'"
+    ) == [("p21@shop.example", False)]
+
+
+def test_suppressions_come_by_list_and_reason_and_lifted_ones_are_marked(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 6), age=9 * DAY)
+    klaviyo.mailing_list("LA", [1, 2])
+    klaviyo.suppress(1, "HARD_BOUNCE", "UNSUBSCRIBE", age=2 * DAY)
+    klaviyo.suppress_on_list(2, "LA")
+    klaviyo.load("suppressions")
+    klaviyo.sandbox.clock.advance(DAY)
+    klaviyo.suppress(3, "USER_SUPPRESSED")
+    klaviyo.suppress(1, "HARD_BOUNCE", age=3 * DAY)  # subscribed again
+    open_ones = (
+        "select profile_id, list_id, reason from klaviyo.suppressions where lifted_at is null order by all"
+    )
+
+    klaviyo.load("suppressions")
+
+    one, two, three = (profile_id(number) for number in (1, 2, 3))
+    assert klaviyo.warehouse.rows(open_ones) == [
+        (one, "", "HARD_BOUNCE"),
+        (one, "", "UNSUBSCRIBE"),
+        (two, "LA", "UNSUBSCRIBE"),
+        (three, "", "USER_SUPPRESSED"),
+    ]
+    klaviyo.sandbox.clock.advance(7 * DAY)
+    klaviyo.load("suppressions")
+    assert klaviyo.warehouse.rows(open_ones) == [
+        (one, "", "HARD_BOUNCE"),
+        (two, "LA", "UNSUBSCRIBE"),
+        (three, "", "USER_SUPPRESSED"),
+    ]
+    assert klaviyo.warehouse.rows(
+        "select profile_id, reason, email, suppressed_at < lifted_at from klaviyo.suppressions "
+        "where lifted_at is not null"
+    ) == [(one, "UNSUBSCRIBE", "p1@shop.example", True)]
+
+
+def test_predictions_are_read_once_a_day_and_package_by_package(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles(range(1, 251), age=2 * DAY)
+    klaviyo.profiles(range(251, 351), age=DAY)
+    for number in (1, 120, 350):
+        klaviyo.prediction(number, historic_number_of_orders=2, historic_clv=19.9, churn_probability=0.25)
+
+    def load() -> int:
+        report = klaviyo.load("profile_predictions", profile_pages_per_package=1)
+        return report.packages
+
+    packages = load()
+    klaviyo.prediction(1, historic_number_of_orders=3)
+    klaviyo.sandbox.clock.advance(DAY - HOUR)
+    assert load() == 1
+    before = klaviyo.warehouse.value("select max(historic_number_of_orders) from klaviyo.profile_predictions")
+    klaviyo.sandbox.clock.advance(HOUR)
+    load()
+
+    assert packages > 1
+    assert before == 2
+    assert klaviyo.warehouse.rows(
+        "select profile_id, historic_number_of_orders, churn_probability "
+        "from klaviyo.profile_predictions order by 1"
+    ) == [(profile_id(1), 3, None), (profile_id(120), 2, 0.25), (profile_id(350), 2, 0.25)]
+
+
+def test_a_window_of_events_is_read_again_and_the_ordinary_loads_go_on(klaviyo: KlaviyoAccount) -> None:
+    klaviyo.profiles([1])
+    klaviyo.metric("M1", "Placed Order")
+    klaviyo.events(["first"], age=DAY)
+    klaviyo.load("events")
+    klaviyo.events(["old", "older", "out"], age=lambda number: (60 + 10 * number) * DAY)
+    now = klaviyo.sandbox.clock.now()
+
+    report = klaviyo.load(events_window=(now - 75 * DAY, now - 30 * DAY))
+
+    assert (report.rows["events"], report.packages) == (2, 7)
+    assert event_ids(klaviyo) == ["first", "old", "older"]
+    klaviyo.events(["fresh"], age=HOUR)
+    assert klaviyo.load("events").rows["events"] == 1
+    assert event_ids(klaviyo) == ["first", "fresh", "old", "older"]
+    with pytest.raises(IngestionError, match="is empty"):
+        klaviyo.load(events_window=(now, now))
+    with pytest.raises(IngestionError, match="only events"):
+        klaviyo.load("profiles", events_window=(now - DAY, now))
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_wrong_clock_on_this_side_hides_no_event(klaviyo: KlaviyoAccount, hours: int) -> None:
+    """Klaviyo's clock is `hours` away from the one of the machine that loads."""
+    klaviyo.sandbox.clock.advance(timedelta(hours=hours))
+    klaviyo.profiles([1])
+    klaviyo.metric("M1", "Opened Email")
+    for number in range(4):
+        klaviyo.events([f"E{number}"], age=timedelta(minutes=5))
+        klaviyo.load("events", "profiles")
+        klaviyo.sandbox.clock.advance(HOUR)
+
+    assert event_ids(klaviyo) == [f"E{number}" for number in range(4)]
+
+
+def test_klaviyos_limits_are_kept_without_being_refused_once(warehouse: Warehouse) -> None:
+    with running_sandbox(warehouse.path.with_name("limited.sqlite")) as sandbox:
+        klaviyo = KlaviyoAccount(sandbox, warehouse)
+        klaviyo.profiles(range(1, 2401))  # 24 pages where 10 a second are allowed
+        klaviyo.prediction(2400, historic_number_of_orders=1)
+
+        report = klaviyo.load("profiles", "profile_predictions")
+
+        assert report.rows["profiles"] == 2400
+        assert report.traffic["refused_429"] == 0
+        assert report.traffic["waited_seconds (Klaviyo's rate limit)"] > 1

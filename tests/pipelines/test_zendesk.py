@@ -239,3 +239,52 @@ def test_a_small_account_needs_five_exports_and_stays_below_the_limit(warehouse:
         calls = {name: count for name, count in sandbox.calls().items() if "incremental" in name}
         assert sum(calls.values()) == 5
         assert report.traffic["refused_429"] == 0
+
+
+def test_events_of_tickets_come_once_with_or_without_what_was_said(zendesk: ZendeskAccount) -> None:
+    zendesk.ticket_events(range(1, 1201), age=lambda number: 3 * HOUR - number // 50 * timedelta(seconds=1))
+    zendesk.load("ticket_events", comments=False)
+    said = "select count(*) filter (where child_events like '%Hello%'), count(*), count(distinct id) " \
+        "from zendesk.ticket_events"  # fmt: skip
+    without = zendesk.warehouse.rows(said)
+    zendesk.ticket_events([1201], age=lambda _: HOUR)
+
+    zendesk.load("ticket_events")
+
+    assert without == [(0, 1200, 1200)]
+    assert zendesk.warehouse.rows(said) == [(2, 1201, 1201)]  # the new one, and the last second once more
+    assert zendesk.warehouse.rows(
+        "select ticket_id, event_type, epoch(created_at)::bigint = occurred_timestamp, via "
+        "from zendesk.ticket_events where id = '1201'"
+    ) == [("7", "Audit", True, '"Mail"')]
+
+
+def test_more_metric_events_in_one_second_than_a_page_holds_are_passed_by_cursor(
+    zendesk: ZendeskAccount,
+) -> None:
+    zendesk.metric_events(range(1, 11), age=5 * HOUR)
+    zendesk.metric_events(range(11, 1511), age=4 * HOUR)  # one bulk change
+    zendesk.metric_events(range(1511, 1521), age=3 * HOUR)
+    zendesk.load("ticket_metric_events")
+    zendesk.metric_events([1521], age=2 * HOUR)
+    zendesk.metric_events([12], age=4 * HOUR, deleted=True)
+
+    zendesk.load("ticket_metric_events")
+
+    warehouse = zendesk.warehouse
+    assert warehouse.rows(
+        "select count(*), count(distinct id), count(*) filter (where id = '1521') "
+        "from zendesk.ticket_metric_events"
+    ) == [(1521, 1521, 1)]
+
+
+def test_ticket_fields_are_those_of_now(zendesk: ZendeskAccount) -> None:
+    zendesk.load("ticket_fields")
+    zendesk.ticket_field(27642, "Topic")
+
+    zendesk.load("ticket_fields")
+
+    assert zendesk.warehouse.rows(
+        "select title, removable from zendesk.ticket_fields where id = '27642'"
+    ) == [("Topic", True)]
+    assert zendesk.warehouse.value("select count(*) from zendesk.ticket_fields") == 8
