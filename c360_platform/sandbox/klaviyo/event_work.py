@@ -10,6 +10,7 @@ readable after the lag of events, back-dated ones after theirs, and a new metric
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -100,8 +101,9 @@ def record_events(store: Store, clock: Clock, events: Sequence[SentEvent]) -> No
     with store.transaction() as connection:
         batch = ProfileBatch(connection, now_us)
         batch.load(_identifiers(event.profile) for event in events)
-        connection.execute("delete from kl_hidden where until_at <= ?", (now_us,))
         metrics, new_metrics = metric_ids(connection, {event.metric for event in events}, now_us)
+        unseen = {row["id"] for row in connection.execute("select id from kl_hidden where kind = 'metric'")}
+        unseen |= {metrics[name] for name in new_metrics}
         hidden: dict[tuple[str, str], int] = {}
         merged: set[str] = set()
         rows = []
@@ -114,7 +116,7 @@ def record_events(store: Store, clock: Clock, events: Sequence[SentEvent]) -> No
             lag_us = _lag_us(event, lags, now_us)
             if lag_us:
                 hidden["event", row[0]] = now_us + lag_us
-            if event.metric in new_metrics:
+            if metrics[event.metric] in unseen:
                 key = ("metric", metrics[event.metric])
                 hidden[key] = min(hidden.get(key, now_us + lag_us), now_us + lag_us)
             batch.saw_event(profile, now_us)
@@ -125,15 +127,18 @@ def record_events(store: Store, clock: Clock, events: Sequence[SentEvent]) -> No
             "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-        connection.executemany(  # an event that was there before is readable already
-            "insert or ignore into kl_hidden (kind, id, until_at) select ?, ?, ? "
-            "where ? = 'metric' or exists (select 1 from kl_event where id = ? and received_at = ?)",
-            [
-                (kind, one, until_us, kind, one, now_us)
-                for (kind, one), until_us in hidden.items()
-                if until_us > now_us
-            ],
-        )
+        _hide(connection, hidden, now_us)
+
+
+def _hide(connection: sqlite3.Connection, hidden: Mapping[tuple[str, str], int], now_us: int) -> None:
+    """Keep what is recorded from readers until its time; what could be read before stays readable."""
+    connection.executemany(
+        "insert into kl_hidden (kind, id, until_at) select ?, ?, ? "
+        "where ? = 'metric' or exists (select 1 from kl_event where id = ? and received_at = ?) "
+        "on conflict (kind, id) do update set until_at = min(until_at, excluded.until_at)",
+        [(kind, one, until_us, kind, one, now_us) for (kind, one), until_us in hidden.items()],
+    )
+    connection.execute("delete from kl_hidden where until_at <= ?", (now_us,))
 
 
 def _lag_us(event: SentEvent, lags: Lags, now_us: int) -> int:
@@ -162,7 +167,11 @@ def _profile_of(batch: ProfileBatch, event: SentEvent, merged: set[str]) -> Prof
     elif event.profile_pointer in merged or not _says_more(event.profile):
         return found
     merged.add(event.profile_pointer)
-    batch.merge(found, attributes, event.profile.get("meta"), clear=False)
+    meta = event.profile.get("meta") or {}
+    try:
+        batch.merge(found, attributes, meta, clear=False)
+    except ConflictError:  # an identifier to append is taken: Klaviyo has answered 202 by then
+        batch.merge(found, attributes, {**meta, "patch_identifiers": None}, clear=False)
     return found
 
 

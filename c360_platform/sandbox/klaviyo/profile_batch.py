@@ -149,6 +149,9 @@ class ProfileBatch:
         With `clear` a null empties its field, else it is ignored. Raises `ConflictError` when an identifier
         in `meta.patch_identifiers` belongs to another profile.
         """
+        meta = meta or {}
+        if meta.get("patch_identifiers"):
+            self._patch_identifiers(profile, meta["patch_identifiers"])
         for name, value in sent.items():
             if name in profile.texts:
                 if value is not None or clear:
@@ -159,11 +162,8 @@ class ProfileBatch:
                 merge_location(profile.location, value, clear=clear)
             elif name == "properties":
                 merge_properties(profile.properties, value, clear=clear)
-        meta = meta or {}
         if meta.get("patch_properties"):
             patch_properties(profile.properties, meta["patch_properties"])
-        if meta.get("patch_identifiers"):
-            self._patch_identifiers(profile, meta["patch_identifiers"])
         profile.updated_at = self.now_us
         self._touched[profile.id] = profile
 
@@ -210,6 +210,8 @@ class ProfileBatch:
             if new is not None and profile.keys[name] is None:
                 owner = self._owner(name, _normal(name, new))
                 if owner not in (None, profile.id):
+                    if not any(profile.keys.values()):  # made for this and for nothing else
+                        self._touched.pop(profile.id, None)
                     raise ConflictError(str(owner))
                 self._set_key(profile, name, str(new), clear=False)
 

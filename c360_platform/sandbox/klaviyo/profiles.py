@@ -126,20 +126,11 @@ def get_profile(call: Call) -> Answer:
 def create_profile(call: Call) -> Answer:
     """201, or 409 with `meta.duplicate_profile_id` when an identifier is taken."""
     data = _checked(call, "profile_create_query", "ProfileCreateQuery")
-    who = _identifiers(data)
-    with call.store.transaction() as connection:
-        batch = ProfileBatch(connection, call.clock.now_us())
-        batch.load([who])
-        try:
-            taken = batch.find(who)
-        except ConflictError as conflict:
-            raise errors.duplicate_profile(conflict.profile_id) from None
-        if taken is not None:
-            raise errors.duplicate_profile(taken.id)
-        profile = batch.create()
-        batch.merge(profile, data["attributes"], data.get("meta"), clear=True)
-        batch.write()
-    return _answer(call, profile.id, 201, exact=True)
+    try:
+        profile_id = _create(call, _identifiers(data), data)
+    except ConflictError as conflict:
+        raise errors.duplicate_profile(conflict.profile_id) from None
+    return _answer(call, profile_id, 201, exact=True)
 
 
 def update_profile(call: Call) -> Answer:
@@ -182,6 +173,19 @@ def create_or_update_profile(call: Call) -> Answer:
             raise errors.duplicate_profile(conflict.profile_id) from None
         batch.write()
     return _answer(call, profile.id, 201 if profile.is_new else 200, exact=True)
+
+
+def _create(call: Call, who: Identifiers, data: Mapping[str, Any]) -> str:
+    with call.store.transaction() as connection:
+        batch = ProfileBatch(connection, call.clock.now_us())
+        batch.load([who])
+        taken = batch.find(who)
+        if taken is not None:
+            raise ConflictError(taken.id)
+        profile = batch.create()
+        batch.merge(profile, data["attributes"], data.get("meta"), clear=True)
+        batch.write()
+    return profile.id
 
 
 def _checked(call: Call, module: str, model: str) -> Mapping[str, Any]:

@@ -204,9 +204,10 @@ def _metric(condition: Mapping[str, Any], now_s: int) -> Sql:
     where = joined(conditions, "and")
     measured = Sql(
         f"(select {measure} from kl_event as e where e.profile_id = p.id and e.metric_id = ? "
-        "and not exists (select 1 from kl_hidden as h where h.kind = 'event' and h.id = e.id) "
+        "and not exists (select 1 from kl_hidden as h "
+        "where h.kind = 'event' and h.id = e.id and h.until_at > ?) "
         f"and {where.text})",
-        (condition["metric_id"], *where.parameters),
+        (condition["metric_id"], now_s * 1_000_000, *where.parameters),
     )
     return compare(measured, condition["measurement_filter"], now_s)
 

@@ -122,7 +122,7 @@ def test_windows_of_events_join_without_gap_or_overlap(sandbox: Sandbox, http: H
 def test_events_are_readable_after_their_lag_and_old_ones_later(sandbox: Sandbox, http: Http) -> None:
     steer(http, "lags", events=10, back_dated_events=120)
     now, email, metric = sandbox.clock.now(), "lagging@shop.example", "Lagging"
-    ages = {"fresh": 0, "late": 7200, "future": -86_400}
+    ages = {"late": 7200, "fresh": 0, "future": -86_400}
     for unique_id, age in ages.items():
         sent = event(email, metric, unique_id=unique_id, time=(now - timedelta(seconds=age)).isoformat())
         http.json("POST", "/api/events", sent, status=202)

@@ -9,6 +9,7 @@ from tests.platform.sandbox.client import (
     email_marketing,
     errors_of,
     ids_of,
+    import_now,
     new_list,
     new_profile,
     profile_of,
@@ -22,6 +23,7 @@ from tests.platform.sandbox.payloads import (
     members,
     merge,
     profile,
+    row,
 )
 
 
@@ -117,7 +119,7 @@ def test_a_deletion_takes_the_profile_its_events_and_its_memberships(sandbox: Sa
     assert new_profile(http, email) != person, "the e-mail is free again"
 
 
-def test_identifiers_are_appended_where_they_are_free(http: Http) -> None:
+def test_identifiers_are_appended_where_they_are_free(sandbox: Sandbox, http: Http) -> None:
     new_profile(http, "owner@shop.example", phone_number="+4915100000013")
     new_profile(http, "taker@shop.example")
 
@@ -130,6 +132,15 @@ def test_identifiers_are_appended_where_they_are_free(http: Http) -> None:
         http, "POST", "/api/profile-import", patch(append={"phone_number": "+4915100000013"}), status=409
     )
     assert error["code"] == "duplicate_profile"
+    taken = row(
+        "new@shop.example", meta={"patch_identifiers": {"append": {"phone_number": "+4915100000013"}}}
+    )
+    assert import_now(sandbox, http, [taken])["attributes"]["failed_count"] == 1
+    assert profile_of(http, "new@shop.example") is None
+    sent = event("new@shop.example", "Patched")
+    sent["data"]["attributes"]["profile"]["data"]["meta"] = taken["meta"]
+    http.json("POST", "/api/events", sent, status=202)
+    assert attributes_of(http, "new@shop.example")["phone_number"] is None
     http.json("POST", "/api/profile-import", patch(append={"external_id": "c-13"}))
     assert attributes_of(http, "taker@shop.example")["external_id"] == "c-13"
     http.json("POST", "/api/profile-import", patch(unappend={"external_id": "c-13"}))
