@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_platform.sandbox.klaviyo.errors import ApiError
-from c360_platform.sandbox.klaviyo.filters import COMPARISONS, FilterField, conditions
+from c360_platform.sandbox.klaviyo.filters import (
+    COMPARISONS,
+    TEXT_OPERATORS,
+    FilterField,
+    conditions,
+)
 
 FIELDS = {
     "email": FilterField(("any", "equals"), "email", lower=True),
@@ -63,3 +68,29 @@ def test_conditions_are_joined_by_comma_or_and() -> None:
     for refused in ("or(equals(email,'a'),equals(email,'b'))", "not(equals(email,'a'))", "any(email,[])"):
         with pytest.raises(ApiError):
             conditions(refused, FIELDS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text("ab%_\\", max_size=4), st.text("ab%_\\", min_size=1, max_size=3))
+def test_parts_of_text_mean_themselves(value: str, part: str) -> None:
+    quoted = part.replace("\\", "\\\\")
+    expected = {
+        "contains": part in value,
+        "starts-with": value.startswith(part),
+        "ends-with": value.endswith(part),
+    }
+    fields = {"name": FilterField(TEXT_OPERATORS, "name")}
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for operator, holds in expected.items():
+            found = conditions(f'{operator}(name,"{quoted}")', fields)
+            sql = f"select {found.sql[0]} from (select ? as name)"
+            (got,) = connection.execute(sql, [*found.parameters, value]).fetchone()
+            assert bool(got) is holds, operator
+
+
+def test_booleans_are_written_without_quotation_marks() -> None:
+    fields = {"archived": FilterField(("equals",), "archived", "boolean")}
+    assert conditions("equals(archived,true)", fields).parameters == [1]
+    for refused in ('"true"', "1", "maybe"):
+        with pytest.raises(ApiError):
+            conditions(f"equals(archived,{refused})", fields)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from urllib.parse import quote
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from c360_platform.sandbox.server import Sandbox
 from tests.platform.sandbox.client import (
@@ -14,9 +18,12 @@ from tests.platform.sandbox.client import (
     import_now,
 )
 from tests.platform.sandbox.payloads import (
+    deletion,
     profile,
     row,
 )
+
+MARKS = count()
 
 
 def test_a_taken_identifier_is_refused_with_the_id_of_its_owner(http: Http) -> None:
@@ -134,3 +141,36 @@ def test_sparse_fields_leave_only_what_was_asked_for(sandbox: Sandbox, http: Htt
         "location": {"city": "Bonn"},
         "properties": {"b": 2},
     }
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["update", "delete", "create"]), st.integers(0, 19)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS, st.integers(2, 9), st.sampled_from(["id", "updated", "-created", "email"]))
+def test_whoever_stays_is_seen_while_others_come_change_and_go(
+    sandbox: Sandbox, http: Http, steps: list[tuple[str, int]], size: int, sort: str
+) -> None:
+    mark = f"{next(MARKS)}"
+    emails = [f"{index:02d}.{mark}@walk.example" for index in range(20)]
+    since = sandbox.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    sandbox.clock.advance(2)
+    import_now(sandbox, http, [row(email) for email in emails])
+    stay, seen, ahead = set(emails), set(), list(steps)
+    for page in http.pages(
+        f"/api/profiles?filter=greater-than(created,{since})&sort={sort}&page[size]={size}"
+    ):
+        seen |= {one["attributes"]["email"] for one in page}
+        for kind, index in [ahead.pop(0) for _ in range(min(2, len(ahead)))]:
+            sandbox.clock.advance(2)
+            if kind == "delete" and emails[index] in stay:
+                body = deletion(email=emails[index])
+                http.json("POST", "/api/data-privacy-deletion-jobs", body, status=202)
+                stay.discard(emails[index])
+            elif kind == "update" and emails[index] in stay:
+                import_now(sandbox, http, [row(emails[index], title=str(len(ahead)))])
+            elif kind == "create":
+                import_now(sandbox, http, [row(f"new{len(ahead)}.{emails[index]}")])
+    assert stay <= seen

@@ -7,7 +7,7 @@ from klaviyo_api import KlaviyoAPI
 from openapi_client import ApiException
 
 from c360_platform.sandbox.server import Sandbox
-from tests.platform.sandbox.client import plain
+from tests.platform.sandbox.client import Http, plain, steer
 from tests.platform.sandbox.payloads import (
     SUBSCRIBE,
     SUPPRESS,
@@ -41,7 +41,7 @@ def test_accounts(klaviyo: KlaviyoAPI) -> None:
     assert one["attributes"]["preferred_currency"] == "EUR"
 
 
-def test_profiles(klaviyo: KlaviyoAPI, mode: str) -> None:
+def test_profiles(klaviyo: KlaviyoAPI, mode: str, http: Http) -> None:
     profiles = klaviyo.Profiles
     body = profile(
         email=f"Ada.{mode}@Shop.example", location={"city": "Köln"}, properties={"LTV": 12.5, "Tags": ["a"]}
@@ -55,6 +55,13 @@ def test_profiles(klaviyo: KlaviyoAPI, mode: str) -> None:
     assert found["subscriptions"]["email"]["marketing"]["consent"] == "NEVER_SUBSCRIBED"
     renamed = {"data": {"type": "profile", "id": ada["id"], "attributes": {"last_name": "L"}}}
     assert plain(profiles.update_profile(ada["id"], renamed))["data"]["attributes"]["last_name"] == "L"
+    predicted = {"predicted_clv": 120.5, "historic_number_of_orders": 2, "ranked_channel_affinity": ["email"]}
+    predicted["expected_date_of_next_order"] = "2027-01-01T00:00:00+00:00"
+    steer(http, "predictions", **{f"ada.{mode}@shop.example": predicted})
+    (known,) = plain(
+        profiles.get_profiles(filter=f'equals(id,"{ada["id"]}")', additional_fields_profile=additional)
+    )["data"]
+    assert known["attributes"]["predictive_analytics"]["predicted_clv"] == 120.5
     again = plain(profiles.create_or_update_profile(profile(email=f"ada.{mode}@shop.example", title="Dr")))
     assert again["data"]["id"] == ada["id"]
     by_email = plain(
