@@ -11,12 +11,28 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from klaviyo_api import KlaviyoAPI
 from starlette.datastructures import QueryParams
 
 from c360_platform.sandbox import klaviyo
 from c360_platform.sandbox.klaviyo.endpoint import Endpoint
-from tests.platform.sandbox.client import Http, new_list, new_profile
-from tests.platform.sandbox.payloads import flow, has_property, segment, send_email
+from c360_platform.sandbox.server import Sandbox
+from tests.platform.sandbox.client import Http, new_list, new_profile, plain
+from tests.platform.sandbox.payloads import (
+    SUPPRESS,
+    UNSUPPRESS,
+    consent_job,
+    event,
+    flow,
+    has_property,
+    identifiers,
+    import_job,
+    members,
+    named,
+    row,
+    segment,
+    send_email,
+)
 
 OPERATORS = (
     *("equals", "any", "greater-than", "greater-or-equal", "less-than", "less-or-equal"),
@@ -25,6 +41,12 @@ OPERATORS = (
 VALUES = {"date-time": "2026-01-01T00:00:00Z", "number": "1", "boolean": "true"}
 APIS = ("accounts", "data_privacy", "events", "flows", "lists", "metrics", "profiles", "segments", "tags")
 WITHOUT_PAGE_SIZE = ("/api/metrics", "/api/profile-suppression-bulk-create-jobs")
+
+
+@pytest.fixture(scope="module")
+def sdk(sandbox: Sandbox) -> KlaviyoAPI:
+    """The SDK where it is strictest: every answer becomes a model."""
+    return KlaviyoAPI("pk_demo_test", test_host=sandbox.url, max_retries=1)
 
 
 @cache
@@ -81,24 +103,64 @@ def test_dearer_reads_have_the_lower_limits() -> None:
 
 
 @pytest.fixture(scope="module")
-def paths(sandbox: Any) -> dict[str, str]:
-    """A path that exists for each template with filters or pages."""
-    http = Http(sandbox.url)
-    profile_id, list_id = new_profile(http, "contract@shop.example", properties={"c": 1}), new_list(http, "C")
-    condition = has_property("c", "equals", 1, "numeric")
-    segment_id = http.json("POST", "/api/segments", segment("C", [condition]), status=201)["data"]["id"]
-    made = http.json(
-        "POST", "/api/flows", flow("C", {"type": "list", "id": list_id}, send_email("C")), status=201
+def ids(sandbox: Sandbox) -> dict[str, str]:
+    """An id of each kind, by the first part of its path; everything is related to something."""
+    http, email = Http(sandbox.url), "contract@shop.example"
+
+    def made(path: str, body: Any, status: int = 201) -> str:
+        return str(http.json("POST", path, body, status=status)["data"]["id"])
+
+    profile_id, list_id = new_profile(http, email, properties={"c": 1}), new_list(http, "C")
+    http.json("POST", f"/api/lists/{list_id}/relationships/profiles", members(profile_id), status=204)
+    trigger = {"type": "list", "id": list_id}
+    flow_made = http.json("POST", "/api/flows", flow("C", trigger, send_email("C")), status=201)["data"]
+    (action,) = flow_made["attributes"]["definition"]["actions"]
+    tag_id = made("/api/tags", named("tag", "C"))
+    http.json("POST", f"/api/tags/{tag_id}/relationships/lists", identifiers("list", list_id), status=204)
+    http.json("POST", "/api/events", event(email, "C"), status=202)
+    event_id, metric_id = (
+        http.json("GET", path)["data"][0]["id"] for path in ("/api/events", "/api/metrics")
     )
-    action_id = made["data"]["attributes"]["definition"]["entry_action_id"]
-    ids = {"profiles": profile_id, "lists": list_id, "segments": segment_id}
-    ids |= {"flows": made["data"]["id"], "flow-actions": action_id}
-    found = {}
-    for endpoint in klaviyo.endpoints():
-        kind = endpoint.path.split("/")[2]
-        if endpoint.method == "GET" and (kind in ids or "{id}" not in endpoint.path):
-            found[endpoint.path] = endpoint.path.replace("{id}", ids.get(kind, ""))
-    return found
+    return {
+        "accounts": "SANDBX",
+        "profiles": profile_id,
+        "lists": list_id,
+        "segments": made("/api/segments", segment("C", [has_property("c", "equals", 1, "numeric")])),
+        "flows": flow_made["id"],
+        "flow-actions": action["id"],
+        "flow-messages": action["data"]["message"]["id"],
+        "tags": tag_id,
+        "tag-groups": http.json("GET", f"/api/tags/{tag_id}/tag-group")["data"]["id"],
+        "events": event_id,
+        "metrics": metric_id,
+        "profile-bulk-import-jobs": made("/api/profile-bulk-import-jobs", import_job([row(email)]), 202),
+        **{
+            f"{kind}s": made(f"/api/{kind}s", consent_job(kind, email), 202)
+            for kind in (SUPPRESS, UNSUPPRESS)
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def paths(ids: dict[str, str]) -> dict[str, str]:
+    """A path that exists for each template that is read."""
+    return {
+        one.path: one.path.replace("{id}", ids[one.path.split("/")[2]])
+        for one in klaviyo.endpoints()
+        if one.method == "GET"
+    }
+
+
+def test_every_answer_parses_in_the_sdk(sdk: KlaviyoAPI, ids: dict[str, str]) -> None:
+    asked = 0
+    for endpoint, method in served():
+        if endpoint.method == "GET":
+            api = getattr(sdk, method.__qualname__.partition(".")[0].removesuffix("Api"))
+            sent = [ids[endpoint.path.split("/")[2]]] if "{id}" in endpoint.path else []
+            answer = plain(getattr(api, method.__name__)(*sent))
+            assert answer["data"] is not None, endpoint.path
+            asked += 1
+    assert asked > 60
 
 
 def test_every_documented_filter_is_accepted_and_no_other(http: Http, paths: dict[str, str]) -> None:
