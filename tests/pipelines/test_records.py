@@ -82,17 +82,17 @@ def test_every_row_is_read_or_kept_and_no_value_is_lost(pages: list[list[Any]]) 
         for row in rejected:
             readable_pets.remove(json.loads(row.record))
             assert row.reason
-        for sent, row in zip(readable_pets, page.rows, strict=True):
-            kept = kept_of(row)
+        for sent, pet in zip(readable_pets, page.rows, strict=True):
+            kept = kept_of(pet)
             for name, value in sent.items():
                 if name in kept:
                     assert kept[name] == value
                 elif name == "tags":
-                    assert json.loads(bytes(row.tags)) == value
+                    assert json.loads(bytes(pet.tags)) == value
                 elif name in ("id", "age"):
-                    assert str(getattr(row, name)) == str(value) or float(getattr(row, name)) == float(value)
+                    assert str(getattr(pet, name)) == str(value) or float(getattr(pet, name)) == float(value)
                 elif name == "visits":
-                    assert value is None or row.visits is not None
+                    assert value is None or pet.visits is not None
                 else:
                     assert name == "url"
 
