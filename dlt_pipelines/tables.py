@@ -16,11 +16,12 @@ from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 import pyarrow as pa
 
+from dlt_pipelines import columns
 from dlt_pipelines.personal_data import HINT, Classification, Personal
 from dlt_pipelines.records import extra_fields
 
@@ -30,14 +31,28 @@ NULL: Final = msgspec.Raw(b"null")
 EXTRA_FIELDS: Final = "extra_fields"
 
 _UTC_MICROSECONDS: Final = pa.timestamp("us", tz="UTC")
-_KINDS: Final[dict[frozenset[Any], tuple[str, pa.DataType]]] = {
-    frozenset({int, str}): ("text", pa.string()),
-    frozenset({str}): ("text", pa.string()),
-    frozenset({Json}): ("text", pa.string()),
-    frozenset({int}): ("bigint", pa.int64()),
-    frozenset({float}): ("double", pa.float64()),
-    frozenset({bool}): ("bool", pa.bool_()),
-    frozenset({datetime}): ("timestamp", _UTC_MICROSECONDS),
+
+
+class _Kind(NamedTuple):
+    """What an annotation becomes in dlt and in Arrow, and how."""
+
+    dlt: str
+    arrow: pa.DataType
+    column: columns.Builder
+
+
+def _plain(dlt: str, arrow: pa.DataType) -> _Kind:
+    return _Kind(dlt, arrow, columns.plain(arrow))
+
+
+_KINDS: Final[dict[frozenset[Any], _Kind]] = {
+    frozenset({int, str}): _Kind("text", pa.string(), columns.identifiers),
+    frozenset({str}): _plain("text", pa.string()),
+    frozenset({Json}): _Kind("text", pa.string(), columns.json_texts),
+    frozenset({int}): _plain("bigint", pa.int64()),
+    frozenset({float}): _plain("double", pa.float64()),
+    frozenset({bool}): _plain("bool", pa.bool_()),
+    frozenset({datetime}): _plain("timestamp", _UTC_MICROSECONDS),
 }
 
 
@@ -63,16 +78,16 @@ class Table:
 
         `extras` is the JSON text of `extra_fields` of each row; without it the rows tell it themselves.
         """
-        columns = [_column(rows, name, kinds) for name, kinds in self._kinds.items()]
-        columns.append(pa.array(extra_fields(rows) if extras is None else extras, pa.string()))
-        return pa.table(columns, schema=self.schema)
+        made = [kind.column(list(map(attrgetter(name), rows))) for name, kind in self._kinds.items()]
+        made.append(pa.array(extra_fields(rows) if extras is None else extras, pa.string()))
+        return pa.table(made, schema=self.schema)
 
     @cached_property
     def schema(self) -> pa.Schema:
         """Arrow's schema of the table."""
         fields = [
-            pa.field(name, _KINDS[kinds][1], nullable=name not in self.primary_key)
-            for name, kinds in self._kinds.items()
+            pa.field(name, kind.arrow, nullable=name not in self.primary_key)
+            for name, kind in self._kinds.items()
         ]
         return pa.schema([*fields, pa.field(EXTRA_FIELDS, pa.string())])
 
@@ -102,40 +117,30 @@ class Table:
 
     @property
     def _common(self) -> dict[str, Any]:
-        columns: dict[str, dict[str, Any]] = {
-            name: {"data_type": _KINDS[kinds][0], "nullable": name not in self.primary_key}
-            for name, kinds in self._kinds.items()
+        hints: dict[str, dict[str, Any]] = {
+            name: {"data_type": kind.dlt, "nullable": name not in self.primary_key}
+            for name, kind in self._kinds.items()
         }
-        columns[EXTRA_FIELDS] = {"data_type": "text", "nullable": True}
+        hints[EXTRA_FIELDS] = {"data_type": "text", "nullable": True}
         for name, personal in self.personal_data.items():
-            columns[name][HINT] = personal.value
+            hints[name][HINT] = personal.value
         if self.newest_by is not None:
-            columns[self.newest_by]["dedup_sort"] = "desc"
+            hints[self.newest_by]["dedup_sort"] = "desc"
         if self.partition_by is not None:
-            columns[self.partition_by]["partition"] = True
+            hints[self.partition_by]["partition"] = True
         return {
             "name": self.name,
             "primary_key": self.primary_key,
-            "columns": columns,
+            "columns": hints,
             "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
             # dlt's own default for DuckDB needs gigabytes for 100,000 rows
             "file_format": "parquet",
         }
 
     @cached_property
-    def _kinds(self) -> dict[str, frozenset[Any]]:
+    def _kinds(self) -> dict[str, _Kind]:
         kinds = {}
         for column in msgspec.structs.fields(self.row):
             members = get_args(column.type) or (column.type,)
-            kinds[column.name] = frozenset(members) - {NoneType}
+            kinds[column.name] = _KINDS[frozenset(members) - {NoneType}]
         return kinds
-
-
-def _column(rows: Sequence[msgspec.Struct], name: str, kinds: frozenset[Any]) -> pa.Array:
-    values = list(map(attrgetter(name), rows))
-    if kinds == {Json}:
-        texts = [None if (text := bytes(value)) in {b"", b"null"} else text for value in values]
-        return pa.array(texts, pa.binary()).cast(pa.string())
-    if kinds == {int, str}:
-        values = [value if value is None else str(value) for value in values]
-    return pa.array(values, _KINDS[kinds][1])

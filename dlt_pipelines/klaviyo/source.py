@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import dlt
 
+from dlt_pipelines.gathering import gathered
 from dlt_pipelines.journal import Journal
 from dlt_pipelines.klaviyo import settings, tables
 from dlt_pipelines.klaviyo.client import KlaviyoClient
@@ -49,7 +50,7 @@ def klaviyo_source(
     resources = []
     for table in tables.TABLES:
         form = table.merged if table in tables.MERGED else table.replaced
-        resource = dlt.resource(getattr(reading, table.name)(), **form)
+        resource = dlt.resource(gathered(getattr(reading, table.name)()), **form)
         if table.cluster_by:
             table.lay_out(resource)
         resources.append(resource)

@@ -37,8 +37,8 @@ class Reading:
     pages_per_package: int
     comments: bool
 
-    def ticket_pages(self) -> Iterator[Sequence[answers.ExportedTicket]]:
-        """Pages of the ticket export, read once for both tables."""
+    def ticket_pages(self) -> Iterator[dict[str, pa.Table]]:
+        """Pages of the ticket export, read once for both tables: the rows by table."""
         chosen = {"tickets", "ticket_metrics"} & set(dlt.current.source().selected_resources)
         if len(chosen) == 1:
             raise ResourceSelectionError(
@@ -60,7 +60,11 @@ class Reading:
         )
         for page in pages:
             self.journal.compare_fields(("tickets", "ticket_metrics"), dlt.current.resource_state())
-            yield page.rows
+            metrics = [ticket.metric_set for ticket in page.rows if ticket.metric_set]
+            yield {
+                "tickets": tables.TICKETS.arrow(page.rows),
+                "ticket_metrics": tables.TICKET_METRICS.arrow(metrics),
+            }
 
     def users(self) -> Iterator[pa.Table]:
         """End users, agents and administrators, deleted ones included."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import dlt
 
+from dlt_pipelines.gathering import gathered, gathered_together
 from dlt_pipelines.journal import Journal
 from dlt_pipelines.quarantine import rejected_rows
 from dlt_pipelines.zendesk import settings, tables
@@ -45,23 +46,25 @@ def zendesk_source(
     log: Journal = journal or Journal(NAME)
     client = ZendeskClient(base_url, email, api_token, log, exports_per_minute=exports_per_minute)
     reading = Reading(client, log, int(start_date.timestamp()), pages_per_package, comments)
-    ticket_pages = dlt.resource(reading.ticket_pages(), name="ticket_pages", selected=False)
+    ticket_pages = dlt.resource(
+        gathered_together(reading.ticket_pages()), name="ticket_pages", selected=False
+    )
 
     @dlt.transformer(data_from=ticket_pages, **tables.TICKETS.merged)
-    def tickets(page: Any) -> Any:
+    def tickets(pages: Any) -> Any:
         """Tickets, deleted ones included, in their latest version."""
-        yield tables.TICKETS.arrow(page)
+        yield pages["tickets"]
 
     @dlt.transformer(data_from=ticket_pages, **tables.TICKET_METRICS.merged)
-    def ticket_metrics(page: Any) -> Any:
+    def ticket_metrics(pages: Any) -> Any:
         """Service times of tickets; those of deleted tickets keep their last state."""
-        yield tables.TICKET_METRICS.arrow([ticket.metric_set for ticket in page if ticket.metric_set])
+        yield pages["ticket_metrics"]
 
     resources = {"tickets": tickets, "ticket_metrics": ticket_metrics}
     for table in tables.TABLES:
         if table.name not in resources:
             form = table.merged if table in tables.MERGED else table.replaced
-            resources[table.name] = dlt.resource(getattr(reading, table.name)(), **form)
+            resources[table.name] = dlt.resource(gathered(getattr(reading, table.name)()), **form)
         if table.cluster_by:
             table.lay_out(resources[table.name])
     return ticket_pages, *resources.values(), rejected_rows(log, client.now)
