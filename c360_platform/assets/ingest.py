@@ -140,7 +140,7 @@ def _load(
                     journal,
                 )
             finally:
-                journal.tell(", ".join(f"{what} {count}" for what, count in journal.traffic().items()))
+                journal.tell(", ".join(f"{what}: {count}" for what, count in journal.traffic().items()))
             counts = row_counts(name, chosen, warehouse)
         traffic = {f"load/{what}": count for what, count in journal.traffic().items()}
         for table in chosen:
