@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +24,10 @@ START: Final = "2023-01-01T00:00:00Z"
 
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parents[1]
-_TIMEOUT_SECONDS: Final = 240
+_TIMEOUT_SECONDS: Final = 120
+_DEADLINE: Final = time.monotonic() + 540  # of the whole run, which began when this module was loaded
 _STATE: Final = "state.json"
+_OUTPUT: Final = "output"
 
 
 class ClientError(Exception):
@@ -61,50 +64,18 @@ class Client:
             "C360_JUDGED_SANDBOX": self.url,
             "TZ": "UTC",
         }
-        output, errors = self._folder / "output", self._folder / "errors"
-        with output.open("wb") as out, errors.open("wb") as err:
-            try:
-                ended = subprocess.run(
-                    [str(self._bin / command), *arguments],
-                    env=environment,
-                    cwd=self._folder,
-                    stdout=out,
-                    stderr=err,
-                    timeout=_TIMEOUT_SECONDS,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                raise ClientError(f"{command} did not end in {_TIMEOUT_SECONDS} s") from None
-        if ended.returncode != 0:
-            raise ClientError(f"{command} ended with {ended.returncode}: {_end(errors)} {_end(output)}")
-        with output.open(encoding="utf-8") as lines:
-            for line in lines:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue  # a client's own words between its messages
+        yield from _printed([str(self._bin / command), *arguments], self._folder, environment)
 
     def document(self, command: str, *arguments: str) -> Any:
         """The single JSON document that the command prints over several lines."""
         list(self.run(command, *arguments))
-        return json.loads((self._folder / "output").read_text(encoding="utf-8"))
+        return json.loads((self._folder / _OUTPUT).read_text(encoding="utf-8"))
 
 
 def read_klaviyo_api(url: str, folder: Path) -> Records:
     """Klaviyo's SDK, which the platform's own environment has."""
     reader = str(_HERE / "readers" / "klaviyo_reader.py")
-    ended = subprocess.run(
-        [sys.executable, reader, url, KEY],
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise ClientError(f"klaviyo-api: {ended.stderr[-600:]}")
-    for line in ended.stdout.splitlines():
-        stream, record = json.loads(line)
-        yield stream, record
+    yield from _printed([sys.executable, reader, url, KEY], folder, {"PATH": os.environ["PATH"]})
 
 
 def read_zenpy(url: str, folder: Path) -> Records:
@@ -192,6 +163,37 @@ def _configured(stream: dict[str, Any]) -> dict[str, Any]:
         "destination_sync_mode": "append_dedup" if incremental else "overwrite",
         "primary_key": stream.get("source_defined_primary_key", []),
     }
+
+
+def _printed(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[Any]:
+    """The JSON documents that the command prints, one a line; what it prints is kept in the folder."""
+    name, output, errors = Path(command[0]).name, folder / _OUTPUT, folder / "errors"
+    with output.open("wb") as out, errors.open("wb") as err:
+        try:
+            ended = subprocess.run(
+                command,
+                env=environment,
+                cwd=folder,
+                stdout=out,
+                stderr=err,
+                timeout=_seconds_left(),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ClientError(f"{name} took too long and was stopped") from None
+    if ended.returncode != 0:
+        raise ClientError(f"{name} ended with {ended.returncode}: {_end(errors)} {_end(output)}")
+    with output.open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue  # a client's own words between its messages
+
+
+def _seconds_left() -> float:
+    """What a client may take, so that all of them end in time."""
+    return max(1.0, min(_TIMEOUT_SECONDS, _DEADLINE - time.monotonic()))
 
 
 def _end(path: Path) -> str:
