@@ -77,6 +77,13 @@ def condition_of(definition: Mapping[str, Any], now_us: int) -> Sql:
     return joined(groups, "and")
 
 
+def groups_in(definition: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of the lists and segments that a checked definition names."""
+    for group in definition["condition_groups"]:
+        for condition in group["conditions"]:
+            yield from condition.get("group_ids") or ()
+
+
 def _problems(
     connection: sqlite3.Connection, condition: Mapping[str, Any], pointer: str
 ) -> Iterator[Problem]:

@@ -153,8 +153,15 @@ def test_groups_are_joined_by_and_their_conditions_by_or(http: Http, people: dic
         http, "Both", either, [bought("count", at_all, ALLTIME)], [{**on_list, "is_member": False}]
     )
     assert names_in(http, both) == {"cem"}
-    inner = {"type": "profile-group-membership", "is_member": True, "group_ids": [both]}
-    assert names_in(http, new_segment(http, "Nested", [inner])) == {"cem"}
+    members_of = new_segment(http, "Inner", [bought("sum", spent, ALLTIME)])
+    inner = {"type": "profile-group-membership", "is_member": True, "group_ids": [members_of]}
+    nested = new_segment(http, "Nested", [inner])
+    assert names_in(http, nested) == {"cem"}, "nobody has asked for the inner one yet"
+    circle = segment("Inner", [{**inner, "group_ids": [nested]}])["data"]
+    circle["id"] = members_of
+    del circle["attributes"]["is_starred"]
+    http.json("PATCH", f"/api/segments/{members_of}", {"data": circle})
+    assert names_in(http, nested) == {"cem"}, "a circle ends"
 
 
 def test_members_come_and_go_after_the_lag(sandbox: Sandbox, http: Http) -> None:
