@@ -31,9 +31,9 @@ from c360_platform.sandbox.zendesk.protocol import (
 _COLUMNS: Final = "id, generated_at, body, metric_set"
 _EXPORTED: Final = Table("zd_ticket", time="generated_at", columns=_COLUMNS)
 _BY_ID: Final = Table("zd_ticket", time=None, columns=_COLUMNS)
-_DELETED: Final = "json_extract(body, '$.status') = 'deleted'"
+_DELETED: Final = "json_extract(body, '$.status') is 'deleted'"
 _NO_FIELDS: Final = msgspec.Raw(b"[]")
-_PRESENT: Final = f"not coalesce({_DELETED}, false)"
+_PRESENT: Final = f"not ({_DELETED})"
 
 
 def routes() -> list[Route]:
