@@ -18,14 +18,20 @@ DEFAULT_ROUNDS = 3
 
 
 def run_benchmarks(
-    *, customers: int, rounds: int = DEFAULT_ROUNDS, say: Callable[[str], None] | None = None
+    *,
+    customers: int,
+    rounds: int = DEFAULT_ROUNDS,
+    long: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> list[Ratio]:
     """Measure every ratio in a directory of its own and say one line for each.
 
-    `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating.
+    `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating. With
+    `long` also say what memory an ingest of a million tickets takes, which needs minutes and 8 GB of disk.
     """
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
+    from c360_platform.bench.ingest_speed import ingest_memory, ingest_ratios
     from c360_platform.bench.sandbox_speed import sandbox_ratios
 
     say = say or _print
@@ -35,12 +41,15 @@ def run_benchmarks(
         place = Path(directory)
         for measure in (
             lambda: sandbox_ratios(place / "sandbox", rounds=rounds, say=say),
+            lambda: ingest_ratios(place / "ingest", rounds=rounds, say=say),
             lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
             lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
         ):
             for ratio in measure():
                 say(str(ratio))
                 ratios.append(ratio)
+        if long:
+            ingest_memory(place / "memory", say=say)
     return ratios
 
 

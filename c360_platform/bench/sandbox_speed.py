@@ -37,7 +37,7 @@ _JOBS: Final = "/api/profile-bulk-import-jobs"
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
     port: int
     process: psutil.Process
 
@@ -63,7 +63,7 @@ class _Load:
     request: bytes
     times: int
     connections: int
-    prepare: Callable[[_Server], None]
+    prepare: Callable[[Server], None]
     figure: Callable[[Cost, int], str]
 
 
@@ -71,10 +71,10 @@ def sandbox_ratios(directory: Path, *, rounds: int, say: Say) -> list[Ratio]:
     """Small requests, accepted imports and imports in benchmark mode, each ÷ the bare server."""
     directory.mkdir(parents=True)
     ratios = []
-    with _serving("sandbox", directory) as sandbox, _serving("floor", directory) as floor:
+    with serving("sandbox", directory) as sandbox, serving("floor", directory) as floor:
         for load in _loads():
             load.prepare(sandbox)
-            costs: dict[_Server, list[Cost]] = {sandbox: [], floor: []}
+            costs: dict[Server, list[Cost]] = {sandbox: [], floor: []}
             for number in range(1, rounds + 1):
                 for server, name in ((sandbox, "ours"), (floor, "floor")):
                     costs[server].append(server.cost(load))
@@ -93,10 +93,10 @@ def _loads() -> Iterator[_Load]:
             f"{times / cost.cpu:,.0f} {what} a CPU second, {times / cost.wall:,.0f} a second of wall time"
         )
 
-    def never_carried_out(server: _Server) -> None:
+    def never_carried_out(server: Server) -> None:
         server.order("/sandbox/imports", {"delay_seconds": 1e9})
 
-    def profile(server: _Server) -> None:
+    def profile(server: Server) -> None:
         body = {"data": {"type": "profile", "attributes": {"email": _EMAIL}}}
         server.order("/api/profiles", body)
 
@@ -149,7 +149,7 @@ def _medians(costs: list[Cost]) -> Cost:
 
 
 @contextmanager
-def _serving(what: str, directory: Path) -> Iterator[_Server]:
+def serving(what: str, directory: Path) -> Iterator[Server]:
     """A server in a process of its own, until the block ends."""
     arguments = [sys.executable, "-m", __name__, what, str(directory / "sandbox.sqlite")]
     process = subprocess.Popen(  # noqa: S603  (our own executable and paths)
@@ -160,7 +160,7 @@ def _serving(what: str, directory: Path) -> Iterator[_Server]:
             said = process.stdout.readline() if process.stdout is not None else ""
             if not said.strip().isdigit():
                 raise BenchError(f"the {what} did not start")
-            yield _Server(int(said), psutil.Process(process.pid))
+            yield Server(int(said), psutil.Process(process.pid))
         finally:
             process.communicate()  # the end of its input is the end of the server
 

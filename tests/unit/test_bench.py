@@ -1,13 +1,18 @@
-"""How benchmarks measure: CPU seconds of whole process trees, both sides in turn, failures told."""
+"""How benchmarks measure: CPU seconds of whole process trees, all sides in turn, failures told."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from c360_platform.bench import ingest_data
+from c360_platform.bench.ingest_side import SIDES, run
+from c360_platform.bench.ingest_speed import ingest_ratios
 from c360_platform.bench.processes import BenchError, Command, Cost, Ratio, compare, measure
+from c360_platform.sandbox.server import running_sandbox
 
 BUSY = "import time; end = time.process_time() + 0.4\nwhile time.process_time() < end: pass"
 
@@ -46,3 +51,40 @@ def test_a_ratio_says_what_it_divided() -> None:
         line
         == "a ÷ b = 1.50  (CPU 3.00 s ÷ 2.00 s, wall 4.00 s ÷ 2.00 s; medians of 3 alternating runs; test)"
     )
+
+
+# Dicts keep numbers as ids and nested values in DuckDB's own JSON.
+COMPARED = {
+    "tickets": "id::varchar, subject, updated_at::timestamptz, custom_fields::json",
+    "profiles": "id, email, created::timestamptz, properties::json",
+}
+
+
+@pytest.mark.parametrize("subject", COMPARED)
+def test_all_sides_of_an_ingest_bring_the_same_rows(subject: str, tmp_path: Path) -> None:
+    getattr(ingest_data, f"fill_with_{subject}")(tmp_path / "sandbox.sqlite", 1_100)
+    found = {}
+    with running_sandbox(tmp_path / "sandbox.sqlite", limits=False) as sandbox:
+        for side in SIDES:
+            warehouse = tmp_path / side / "warehouse.duckdb"
+            warehouse.parent.mkdir()
+            assert run(side, subject, sandbox.url, warehouse).rows == 1_100
+            with duckdb.connect(warehouse) as connection:
+                (schema,) = connection.execute(
+                    "select table_schema from information_schema.tables "
+                    "where table_name = ? and not table_schema like '%staging'",
+                    (subject,),
+                ).fetchone() or ("",)
+                rows = connection.execute(f"select {COMPARED[subject]} from {schema}.{subject}").fetchall()
+                found[side] = {row[0]: row for row in rows}
+    assert len(found["ours"]) == 1_100
+    assert found["floor"] == found["ours"] == found["dicts"]
+
+
+def test_an_ingest_is_measured_in_units_of_its_floor(tmp_path: Path) -> None:
+    said: list[str] = []
+    [ratio] = ingest_ratios(tmp_path / "ingest", rounds=1, say=said.append, rows={"events": 50})
+    assert ratio.value > 1
+    assert "50 events" in ratio.detail
+    assert [line.split()[-4].rstrip(":") for line in said] == list(SIDES)
+    assert not list((tmp_path / "ingest").iterdir())
