@@ -45,7 +45,7 @@ class Classification:
         found = self._classes.get(f"{table}.{column}") or self._classes.get(column)
         if found is None:
             raise UnclassifiedColumn(
-                f"{self._source}.{table}.{column} is not classified: say in the source's `tables` module "
-                "what it tells about a person"
+                f"{self._source}.{table}.{column} is not classified: its source's `personal_data` "
+                "module has to say what it tells about a person"
             )
         return found

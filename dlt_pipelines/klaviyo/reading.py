@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from dlt_pipelines.journal import Journal, Rejected
-from dlt_pipelines.klaviyo import answers, gone, settings
+from dlt_pipelines.klaviyo import answers, gone, rows, settings
 from dlt_pipelines.klaviyo.client import KlaviyoClient, iso
 from dlt_pipelines.klaviyo.tables import (
     EVENTS,
@@ -100,7 +100,7 @@ class Reading:
         found = self.client.metrics
         self.journal.page(METRICS.name, len(found))
         yield METRICS.arrow(
-            [answers.metric_row(metric) for metric in found],
+            [rows.metric_row(metric) for metric in found],
             extra_fields([(metric, metric.attributes) for metric in found]),
         )
 
@@ -109,7 +109,7 @@ class Reading:
         found = self.client.lists
         self.journal.page(LISTS.name, len(found))
         yield LISTS.arrow(
-            [answers.list_row(each) for each in found],
+            [rows.list_row(each) for each in found],
             extra_fields([(each, each.attributes) for each in found]),
         )
 
@@ -136,14 +136,14 @@ class Reading:
         state["caught_up"], state["read_at"] = True, iso(started)
         pages = self.client.predictions(after - settings.TICK if after else None)
         for count, page in enumerate(pages, start=1):
-            rows = [(row, each) for each in page.data if (row := answers.prediction_row(each, started))]
+            found = [(row, each) for each in page.data if (row := rows.prediction_row(each, started))]
             newest = page.data[-1].attributes.created if page.data else None
             state["caught_up"] = page.links.next is None
             state["created"] = iso(newest) if newest else state.get("created")
-            self.journal.page(PROFILE_PREDICTIONS.name, len(rows))
+            self.journal.page(PROFILE_PREDICTIONS.name, len(found))
             yield PROFILE_PREDICTIONS.arrow(
-                [row for row, _ in rows],
-                extra_fields([each.attributes.predictive_analytics for _, each in rows]),
+                [row for row, _ in found],
+                extra_fields([each.attributes.predictive_analytics for _, each in found]),
             )
             # One import makes thousands of profiles in one second: stop only where reading can go on.
             if count >= self.profile_pages_per_package and newest and (after is None or newest > after):
@@ -160,10 +160,10 @@ class Reading:
         present: set[gone.Key] = set()
         unread = False
         for page in self.client.profiles_suppressed_since(since):
-            rows: list[Suppression] = []
+            found: list[Suppression] = []
             for profile in page.data:
                 try:
-                    rows += answers.suppression_rows(profile, started)
+                    found += rows.suppression_rows(profile, started)
                 except msgspec.DecodeError as error:
                     unread = True
                     self.journal.reject(
@@ -174,9 +174,9 @@ class Reading:
                             msgspec.json.encode({"id": profile.id}),
                         )
                     )
-            present.update((row.profile_id, row.list_id, row.reason) for row in rows)
-            self.journal.page(SUPPRESSIONS.name, len(rows))
-            yield SUPPRESSIONS.arrow(rows)
+            present.update((row.profile_id, row.list_id, row.reason) for row in found)
+            self.journal.page(SUPPRESSIONS.name, len(found))
+            yield SUPPRESSIONS.arrow(found)
         state["read_at"] = iso(started)
         if is_sweep and not unread:
             state["swept_at"] = iso(started)
@@ -226,7 +226,7 @@ class Reading:
     ) -> pa.Table:
         self.journal.page(PROFILES.name, len(page.data), position=position, now=self.client.now())
         return PROFILES.arrow(
-            [answers.profile_row(profile) for profile in page.data],
+            [rows.profile_row(profile) for profile in page.data],
             extra_fields([(profile, profile.attributes) for profile in page.data]),
         )
 
@@ -236,7 +236,7 @@ class Reading:
         names = {metric.id: metric.attributes.name for metric in self.client.metrics}
         self.journal.page(EVENTS.name, len(page.data), position=position, now=self.client.now())
         return EVENTS.arrow(
-            [answers.event_row(event, names) for event in page.data],
+            [rows.event_row(event, names) for event in page.data],
             extra_fields([(event, event.attributes) for event in page.data]),
         )
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from dlt_pipelines.personal_data import Classification, Personal
+from dlt_pipelines.klaviyo.personal_data import COLUMNS
 from dlt_pipelines.tables import NULL, Json, Table
 
 
@@ -113,56 +113,20 @@ class Suppression(msgspec.Struct, gc=False):
     read_at: datetime | None = None
 
 
-_COLUMNS: Final = Classification(
-    "klaviyo",
-    {
-        Personal.NONE: (
-            *("metrics.id", "lists.id", "metrics.name", "lists.name", "integration", "opt_in_process"),
-            *(
-                "metric_id",
-                "metric_name",
-                "campaign_id",
-                "flow_id",
-                "list_id",
-                "uuid",
-                "is_deleted",
-                "read_at",
-            ),
-            *(f"{table}.{time}" for table in ("metrics", "lists") for time in ("created", "updated")),
-        ),
-        Personal.IDENTIFIER: ("profiles.id", "events.id", "profile_id", "external_id"),
-        Personal.CONTACT: ("email", "phone_number"),
-        Personal.NAME: ("first_name", "last_name", "title", "organization"),
-        Personal.PLACE: ("location", "locale"),
-        Personal.CONSENT: (
-            *("email_marketing_consent", "email_marketing_consent_at", "can_receive_email_marketing"),
-            *("email_suppressions", "reason", "suppressed_at", "lifted_at"),
-        ),
-        Personal.BEHAVIOUR: (
-            *("profiles.created", "profiles.updated", "last_event_date", "datetime", "joined_group_at"),
-            *("historic_clv", "predicted_clv", "total_clv", "historic_number_of_orders"),
-            *("predicted_number_of_orders", "average_days_between_orders", "average_order_value"),
-            *("churn_probability", "expected_date_of_next_order", "ranked_channel_affinity"),
-        ),
-        # whatever an account's systems send along
-        Personal.CONTENT: ("properties", "event_properties"),
-    },
-)
-
-PROFILES: Final = Table("profiles", Profile, ("id",), _COLUMNS, newest_by="updated", cluster_by=("id",))
+PROFILES: Final = Table("profiles", Profile, ("id",), COLUMNS, newest_by="updated", cluster_by=("id",))
 EVENTS: Final = Table(
-    "events", Event, ("id",), _COLUMNS, partition_by="datetime", cluster_by=("metric_name", "profile_id")
+    "events", Event, ("id",), COLUMNS, partition_by="datetime", cluster_by=("metric_name", "profile_id")
 )
-METRICS: Final = Table("metrics", Metric, ("id",), _COLUMNS)
-LISTS: Final = Table("lists", List, ("id",), _COLUMNS)
+METRICS: Final = Table("metrics", Metric, ("id",), COLUMNS)
+LISTS: Final = Table("lists", List, ("id",), COLUMNS)
 LIST_MEMBERS: Final = Table(
-    "list_members", ListMember, ("list_id", "profile_id"), _COLUMNS, cluster_by=("list_id",)
+    "list_members", ListMember, ("list_id", "profile_id"), COLUMNS, cluster_by=("list_id",)
 )
 PROFILE_PREDICTIONS: Final = Table(
     "profile_predictions",
     ProfilePrediction,
     ("profile_id",),
-    _COLUMNS,
+    COLUMNS,
     newest_by="read_at",
     cluster_by=("profile_id",),
 )
@@ -170,7 +134,7 @@ SUPPRESSIONS: Final = Table(
     "suppressions",
     Suppression,
     ("profile_id", "list_id", "reason"),
-    _COLUMNS,
+    COLUMNS,
     newest_by="read_at",
     cluster_by=("profile_id",),
 )

@@ -12,9 +12,9 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from dlt_pipelines.personal_data import Classification, Personal
 from dlt_pipelines.records import Record
 from dlt_pipelines.tables import NULL, Identifier, Json, Table
+from dlt_pipelines.zendesk.personal_data import COLUMNS
 
 
 class Ticket(Record, gc=False):
@@ -235,76 +235,34 @@ class TicketField(Record, gc=False):
     )
 
 
-_COLUMNS: Final = Classification(
-    "zendesk",
-    {
-        Personal.NONE: (
-            *("tickets.id", "organizations.id", "ticket_metrics.id", "ticket_events.id", "ticket_fields.id"),
-            *("satisfaction_ratings.id", "csat_survey_responses.id", "ticket_metric_events.id", "ticket_id"),
-            *("group_id", "brand_id", "organization_id", "is_public", "is_deleted", "deleted_at", "active"),
-            *(
-                "type",
-                "status",
-                "priority",
-                "role",
-                "event_type",
-                "metric",
-                "instance_id",
-                "sla",
-                "removable",
-            ),
-            *("organizations.name", "domain_names", "organizations.tags", "organization_fields"),
-            *("title", "custom_field_options", "system", "verified", "suspended", "permanently_deleted"),
-        ),
-        Personal.IDENTIFIER: (
-            *("users.id", "external_id", "requester_id", "submitter_id", "assignee_id", "updater_id"),
-        ),
-        Personal.CONTACT: ("email", "phone"),
-        Personal.NAME: ("name",),
-        Personal.PLACE: ("time_zone", "locale"),
-        Personal.BEHAVIOUR: (
-            *("created_at", "updated_at", "due_at", "occurred_at", "generated_timestamp", "solved_at"),
-            *("occurred_timestamp", "initially_assigned_at", "assigned_at", "reopens", "replies"),
-            *("assignee_stations", "group_stations", "satisfaction_rating", "score", "rating", "reason"),
-            *(f"{clock}_time_in_minutes" for clock in ("reply", "first_resolution", "full_resolution")),
-            *(f"{clock}_time_in_minutes" for clock in ("agent_wait", "requester_wait", "on_hold")),
-        ),
-        # `via` holds addresses, `user_fields` and `custom_fields` whatever an account puts there
-        Personal.CONTENT: (
-            *("subject", "description", "comment", "child_events", "via", "tags", "custom_fields"),
-            "user_fields",
-        ),
-    },
-)
-
 TICKETS: Final = Table(
-    "tickets", Ticket, ("id",), _COLUMNS, newest_by="generated_timestamp", cluster_by=("requester_id",)
+    "tickets", Ticket, ("id",), COLUMNS, newest_by="generated_timestamp", cluster_by=("requester_id",)
 )
 TICKET_METRICS: Final = Table(
-    "ticket_metrics", TicketMetric, ("id",), _COLUMNS, newest_by="updated_at", cluster_by=("ticket_id",)
+    "ticket_metrics", TicketMetric, ("id",), COLUMNS, newest_by="updated_at", cluster_by=("ticket_id",)
 )
-USERS: Final = Table("users", User, ("id",), _COLUMNS, newest_by="updated_at", cluster_by=("id",))
-ORGANIZATIONS: Final = Table("organizations", Organization, ("id",), _COLUMNS, newest_by="updated_at")
+USERS: Final = Table("users", User, ("id",), COLUMNS, newest_by="updated_at", cluster_by=("id",))
+ORGANIZATIONS: Final = Table("organizations", Organization, ("id",), COLUMNS, newest_by="updated_at")
 SATISFACTION_RATINGS: Final = Table(
-    "satisfaction_ratings", SatisfactionRating, ("id",), _COLUMNS, newest_by="updated_at"
+    "satisfaction_ratings", SatisfactionRating, ("id",), COLUMNS, newest_by="updated_at"
 )
 CSAT_SURVEY_RESPONSES: Final = Table(
-    "csat_survey_responses", CsatSurveyResponse, ("id",), _COLUMNS, newest_by="updated_at"
+    "csat_survey_responses", CsatSurveyResponse, ("id",), COLUMNS, newest_by="updated_at"
 )
 
 
 TICKET_EVENTS: Final = Table(
-    "ticket_events", TicketEvent, ("id",), _COLUMNS, newest_by="occurred_timestamp", cluster_by=("ticket_id",)
+    "ticket_events", TicketEvent, ("id",), COLUMNS, newest_by="occurred_timestamp", cluster_by=("ticket_id",)
 )
 TICKET_METRIC_EVENTS: Final = Table(
     "ticket_metric_events",
     TicketMetricEvent,
     ("id",),
-    _COLUMNS,
+    COLUMNS,
     newest_by="occurred_at",
     cluster_by=("ticket_id",),
 )
-TICKET_FIELDS: Final = Table("ticket_fields", TicketField, ("id",), _COLUMNS)
+TICKET_FIELDS: Final = Table("ticket_fields", TicketField, ("id",), COLUMNS)
 
 MERGED: Final = (
     *(TICKETS, TICKET_METRICS, USERS, ORGANIZATIONS, SATISFACTION_RATINGS, CSAT_SURVEY_RESPONSES),
