@@ -210,6 +210,20 @@ def test_the_assets_that_dlt_loads_are_the_tables_that_its_sources_make(
         assert set(make_source().selected_resources) == contract
 
 
+def test_every_table_that_dlt_fills_is_judged_by_checks_that_block_nothing(
+    by_environment: Mapping[str, dg.Definitions], manifest: Mapping[str, Any]
+) -> None:
+    graph = by_environment["local"].resolve_asset_graph()
+    loaded = {t.key for t in raw_tables(manifest) if t.loader == "dlt" and t.name != "rejected_rows"}
+    judged = {
+        name: {key.asset_key for key in graph.asset_check_keys if key.name == name}
+        for name in ("no_drift", "no_rejected_rows")
+    }
+
+    assert judged == {"no_drift": loaded, "no_rejected_rows": loaded}
+    assert not any(graph.get(key).blocking for key in graph.asset_check_keys if key.name in judged)
+
+
 def test_a_manifest_is_parsed_when_missing_or_older_than_a_file_and_an_error_names_the_file(
     home: Settings, tmp_path: Path
 ) -> None:
