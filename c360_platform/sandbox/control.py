@@ -26,7 +26,7 @@ from starlette.routing import Route
 from c360_platform.sandbox.benchmark import Benchmark
 from c360_platform.sandbox.faults import Fault
 from c360_platform.sandbox.klaviyo import control as klaviyo
-from c360_platform.sandbox.orders import answer, read_order
+from c360_platform.sandbox.orders import OrderError, answer, read_order
 from c360_platform.sandbox.store import Store
 from c360_platform.sandbox.zendesk import control as zendesk
 
@@ -118,7 +118,10 @@ async def _delete_calls(request: Request) -> Response:
 
 
 async def _post_faults(request: Request) -> Response:
-    request.app.state.traffic.add_fault(await read_order(request, Fault))
+    try:
+        request.app.state.traffic.add_fault(await read_order(request, Fault))
+    except ValueError as error:
+        raise OrderError(f"{request.url.path}: {error}") from None
     return Response(status_code=204)
 
 

@@ -77,6 +77,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"there is no fault '{self.kind}'; there are {', '.join(KINDS)}")
+        if self.when not in {"before", "after"}:
+            raise ValueError(f"a fault comes before or after the work, not '{self.when}'")
         foreign = sorted(self._members() - KINDS[self.kind] - _OF_EVERY_KIND)
         if foreign:
             raise ValueError(f"the fault '{self.kind}' does not read {', '.join(foreign)}")

@@ -38,5 +38,5 @@ Control
   faults     curl {url}/sandbox/faults -d '{{"kind": "throttle", "retry_after": 2, "times": 3}}'
              curl {url}/sandbox/faults -d '{{"kind": "drop", "path": "/api/profiles", "skip": 2}}'
              curl -X DELETE {url}/sandbox/faults
-             kinds and members: `pydoc c360_platform.sandbox.faults.Fault`; other paths: `…sandbox.control`
+             pydoc c360_platform.sandbox.faults.Fault; all paths: pydoc c360_platform.sandbox.control
 """

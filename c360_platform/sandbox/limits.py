@@ -4,8 +4,8 @@ Belongs here: the tiers, counting, when a caller may come again. Does not belong
 which each API writes in its own form.
 
 Tiers: Klaviyo, "Rate limits, status codes, and errors" (burst per second, steady per minute; the L tier's
-steady limit is the 750 of the specification and of live headers). Zendesk, "Rate limits" (Enterprise: 700
-requests a minute) and "Incremental exports" (10 requests a minute).
+steady limit is the 750 of the specification and of live headers). Zendesk's depend on the plan and are in
+`zendesk.settings`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ S: Final = Tier("S", ((3, 1), (60, 60)))
 M: Final = Tier("M", ((10, 1), (150, 60)))
 L: Final = Tier("L", ((75, 1), (750, 60)))
 XL: Final = Tier("XL", ((350, 1), (3500, 60)))
-ZENDESK_ACCOUNT: Final = Tier("zendesk account", ((700, 60),))
-ZENDESK_EXPORT: Final = Tier("zendesk incremental export", ((10, 60),))
 
 
 @dataclass(frozen=True, slots=True)

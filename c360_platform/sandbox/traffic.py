@@ -27,6 +27,7 @@ class Traffic:
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
         self._faults: list[Fault] = []
+        self._templates: set[str] = set()
 
     def count(self, method: str, template: str) -> None:
         with self._lock:
@@ -42,6 +43,9 @@ class Traffic:
             self._calls.clear()
 
     def add_fault(self, fault: Fault) -> None:
+        """Let a fault wait for its requests. Raises `ValueError` when no request has its path."""
+        if fault.path is not None and fault.path not in self._templates:
+            raise ValueError(f"no path is '{fault.path}'; give a template as /sandbox/calls shows it")
         with self._lock:
             self._faults.append(fault)
 
@@ -63,6 +67,7 @@ class Traffic:
 
     def observe(self, route: Route) -> Route:
         """A copy of the route, whose requests are counted and may meet a fault."""
+        self._templates.add(route.path)
         observed = copy.copy(route)
         observed.app = _Observed(route.app, route.path, self)
         return observed

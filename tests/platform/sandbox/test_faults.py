@@ -272,6 +272,7 @@ def test_an_import_is_accepted_and_comes_to_nothing(
         ({"path": PROFILES}, "needs a status"),
         ({"status": 42}, "42 is no status"),
         ({"status": 503, "tmies": 2}, "tmies"),
+        ({"status": 503, "path": "/api/profile"}, "no path is '/api/profile'"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_in_one_sentence(
