@@ -211,6 +211,7 @@ def test_a_refused_load_remembers_what_the_last_one_did(
     assert first.success
     assert sorted(refused.failures) == ["load_klaviyo", "load_zendesk"]
     assert all("401" in line for line in refused.failures.values())
+    assert "zendesk: requests: 1, refused_429: 0" in refused.log
     assert after == remembered
     assert third.metadata["zendesk/users"]["rows_read"] == 2
     assert warehouse.rows("select id from klaviyo.profiles order by id") == [
