@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "revoked_key": frozenset(),
         "cancelled_job": frozenset(),
         "stuck_job": frozenset(),
+        "slow_job": frozenset({"seconds"}),
     }
 )
 """Each kind of fault and the members that it reads besides those of every kind."""
@@ -55,7 +56,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
       header, or with `as_date` an HTTP date that many seconds ahead.
     - revoked_key: 401 as for a key that does not exist.
     - cancelled_job, stuck_job: the import is accepted; its job ends as `cancelled` with nothing done, or
-      stays `queued` for ever. Imports that are slow or fail late are settings: `klaviyo.control`.
+      stays `queued` for ever. slow_job: it is done after `seconds` by the sandbox's clock. Rows that fail
+      late are a setting: `klaviyo.control`.
 
     Raises `ValueError` in one sentence for an unknown kind or a member that the kind does not read.
     """

@@ -30,7 +30,7 @@ from c360_platform.sandbox.limits import Refusal, refusing
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
 _NO_CURSOR: Final = "no-such-cursor"
 _NO_KEY: Final = {b"klaviyo-api-key": b"Klaviyo-API-Key revoked", b"bearer": b"Bearer revoked"}
-_FATES: Final[Mapping[str, Fate]] = {"cancelled_job": "cancelled", "stuck_job": "queued"}
+_FATES: Final[Mapping[str, Fate]] = {"cancelled_job": "cancelled", "stuck_job": "queued", "slow_job": "slow"}
 _EXPORTS: Final = "/api/v2/incremental/"
 
 
@@ -216,11 +216,12 @@ async def _revoked_key(wire: _Wire) -> None:
 
 
 async def _job(wire: _Wire) -> None:
-    """An import that is accepted and comes to nothing."""
+    """An import that is accepted and comes to nothing, or much later."""
     taken = await wire.take()
     if taken.status == 202:
         job_id = orjson.loads(taken.body)["data"]["id"]
-        set_fate(wire.scope["app"].state.store, job_id, _FATES[wire.fault.kind])
+        store, fault = wire.scope["app"].state.store, wire.fault
+        set_fate(store, job_id, _FATES[fault.kind], seconds=fault.seconds)
     await taken.send(wire.send)
 
 
@@ -240,5 +241,6 @@ _DEEDS: Final[Mapping[str, Callable[[_Wire], Awaitable[None]]]] = MappingProxyTy
         "revoked_key": _revoked_key,
         "cancelled_job": _job,
         "stuck_job": _job,
+        "slow_job": _job,
     }
 )

@@ -71,7 +71,9 @@ create table if not exists kl_import_profile (
 create index if not exists kl_import_job_waiting on kl_import_job (created_at)
 where status in ('queued', 'processing');
 create table if not exists kl_import_fate (               -- jobs that do not end as jobs do
-    job_id text primary key, fate text not null           -- queued | processing (for ever) | cancelled
+    job_id text primary key,
+    fate text not null,                   -- queued | processing (for ever) | cancelled | slow
+    delay_us integer not null default 0   -- of a slow one
 ) without rowid;
 
 -- What is accepted and waits for its time, and what is recorded but not readable yet.

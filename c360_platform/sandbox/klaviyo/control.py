@@ -5,8 +5,7 @@ services (`sandbox.control`).
 
     POST /sandbox/keys                      {"key": "pk_demo_x", "scopes": ["lists:read"], "account": "ABC"}
     POST /sandbox/imports                   {"delay_seconds": 0.2, "fail_late": {"a@shop.example": "why"},
-                                            "next_fates": ["queued"|"processing"|"cancelled"],
-                                            "fates": {"<job id>": "cancelled"|…|null}}
+                                            "fates": {"<job id>": "queued"|"processing"|"cancelled"|null}}
     POST /sandbox/lags                      {"events": 5, "suppressions": 7200, …}: seconds, see `lags.Lags`;
                                             what is not named stays
     POST /sandbox/predictions               {"a@shop.example": {"predicted_clv": 120.5, …}|null}, by e-mail;
@@ -22,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from c360_platform.sandbox.klaviyo.import_work import Fate, next_fates, set_fate, set_next_fates
+from c360_platform.sandbox.klaviyo.import_work import Fate, set_fate
 from c360_platform.sandbox.klaviyo.lags import lags_in, set_lags
 from c360_platform.sandbox.klaviyo.predictions import Predictions, set_predictions
 from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
@@ -39,7 +38,6 @@ class _Key(msgspec.Struct, forbid_unknown_fields=True):
 class _Imports(msgspec.Struct, forbid_unknown_fields=True):
     delay_seconds: float | None = None
     fail_late: dict[str, str] | None = None
-    next_fates: list[Fate] | None = None
     fates: dict[str, Fate | None] = {}
 
 
@@ -70,7 +68,6 @@ def settings_in(store: Store) -> dict[str, Any]:
     imports = {
         "delay_seconds": settings.import_delay_seconds,
         "fail_late": settings.fail_late,
-        "next_fates": next_fates(store),
     }
     return {"imports": imports, "lags": msgspec.structs.asdict(lags_in(store))}
 
@@ -88,8 +85,6 @@ async def _post_imports(request: Request) -> Response:
         settings.import_delay_seconds = order.delay_seconds
     if order.fail_late is not None:
         settings.fail_late = order.fail_late
-    if order.next_fates is not None:
-        set_next_fates(request.app.state.store, order.next_fates)
     for job_id, fate in order.fates.items():
         set_fate(request.app.state.store, job_id, fate)
     return answer(settings_in(request.app.state.store)["imports"])

@@ -10,7 +10,7 @@ is late, no thread runs in the background, and what was accepted before a restar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 from uuid import uuid4
 
@@ -29,9 +29,8 @@ from c360_platform.sandbox.store import Store
 
 _INSTANT_US: Final = 1_000  # jobs accepted while the clock stands are some microseconds apart
 _ROWS: Final = "/data/attributes/profiles/data"
-_NEXT_FATES: Final = "klaviyo.next_import_fates"
 
-Fate = Literal["queued", "processing", "cancelled"]
+Fate = Literal["queued", "processing", "cancelled", "slow"]
 
 
 class _RowError(Exception):
@@ -48,42 +47,34 @@ def work_off_jobs(store: Store, clock: Clock, *, everything: bool = False) -> No
     pending_work.work_off(store, clock, everything=everything)
 
 
-def set_fate(store: Store, job_id: str, fate: Fate | None) -> None:
-    """Let a job that waits stay `queued` or `processing` for ever, or end `cancelled`; None lets it go on.
+def set_fate(store: Store, job_id: str, fate: Fate | None, *, seconds: float = 0) -> None:
+    """Let a job that waits stay `queued` or `processing` for ever, end `cancelled`, or be `slow`: done after
+    so many seconds. None lets it go on as usual.
 
     A cancelled job has imported nothing and counts nothing.
     """
     if fate is None:
         store.execute("delete from kl_import_fate where job_id = ?", (job_id,))
     else:
-        store.execute("insert or replace into kl_import_fate (job_id, fate) values (?, ?)", (job_id, fate))
-
-
-def set_next_fates(store: Store, fates: Sequence[Fate]) -> None:
-    """Give the next jobs that are accepted one of these fates each, in this order."""
-    store.set_setting(_NEXT_FATES, orjson.dumps(list(fates)).decode() if fates else None)
-
-
-def next_fates(store: Store) -> list[Fate]:
-    """The fates that wait for jobs."""
-    found: list[Fate] = orjson.loads(store.setting(_NEXT_FATES) or "[]")
-    return found
+        row = (job_id, fate, int(seconds * 1_000_000))
+        store.insert("kl_import_fate", ("job_id", "fate", "delay_us"), [row], replace=True)
 
 
 def _work_off_imports(store: Store, clock: Clock, *, everything: bool) -> None:
     waiting = store.rows(
-        "select j.id, j.created_at, f.fate from kl_import_job as j "
+        "select j.id, j.created_at, f.fate, f.delay_us from kl_import_job as j "
         "left join kl_import_fate as f on f.job_id = j.id "
         "where j.status in ('queued', 'processing') order by j.created_at, j.id"
     )
     if not waiting:
         return
     settings = KlaviyoSettings(store)
-    delay_us = int(settings.import_delay_seconds * 1_000_000)
+    usual_us = int(settings.import_delay_seconds * 1_000_000)
     now_us = clock.now_us()
     reached_us = now_us + _INSTANT_US
     for job in waiting:
-        fate = job["fate"] or _take_fate(store, job["id"])
+        fate = job["fate"]
+        delay_us = job["delay_us"] if fate == "slow" else usual_us
         started_us, due_us = job["created_at"] + delay_us // 2, job["created_at"] + delay_us
         is_due = everything or due_us <= reached_us
         if fate == "queued":
@@ -101,16 +92,6 @@ def _work_off_imports(store: Store, clock: Clock, *, everything: bool) -> None:
                 "where id = ? and status = 'queued'",
                 (min(started_us, now_us), job["id"]),
             )
-
-
-def _take_fate(store: Store, job_id: str) -> Fate | None:
-    fates = next_fates(store)
-    if not fates:
-        return None
-    with store.transaction():
-        set_next_fates(store, fates[1:])
-        set_fate(store, job_id, fates[0])
-    return fates[0]
 
 
 def _complete(store: Store, job_id: str, started_us: int, at_us: int, fail_late: Mapping[str, str]) -> None:

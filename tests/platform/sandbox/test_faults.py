@@ -292,3 +292,19 @@ def _true_next(http: Http) -> str:
     for fault in faults:
         http.json("POST", "/sandbox/faults", fault, status=204)
     return link
+
+
+def test_one_import_may_take_its_time(sandbox: Sandbox, http: Http, fault: SetFault) -> None:
+    fault("slow_job", seconds=600)
+    path = "/api/profile-bulk-import-jobs"
+    slow, usual = (
+        http.json("POST", path, import_job([row(f"{name}@shop.example")]), status=202)["data"]["id"]
+        for name in ("tortoise", "hare")
+    )
+    states = []
+    for seconds in (60, 600):
+        sandbox.clock.advance(seconds)
+        states.append(
+            [http.json("GET", f"{path}/{job}")["data"]["attributes"]["status"] for job in (slow, usual)]
+        )
+    assert states == [["queued", "complete"], ["complete", "complete"]]
