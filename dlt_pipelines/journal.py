@@ -8,6 +8,7 @@ Names of fields and types are told, values never.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,7 @@ class Journal:
         self.refusals = 0  # answers 429
         self.waited: dict[str, float] = {}  # seconds by reason
         self.unknown: dict[type, frozenset[str]] = {}
+        self.idle_pages: Counter[str] = Counter()  # pages in a row that brought nothing, by path
         self._rejected: list[Rejected] = []
         self._report = report or (lambda _: None)
         self._reported_at = time.monotonic()
@@ -97,6 +99,11 @@ class Journal:
         """Note a row that cannot be read; `take_rejected` hands it on."""
         self.table(rejected.table).rejected += 1
         self._rejected.append(rejected)
+
+    @property
+    def rejections(self) -> int:
+        """How many rows were rejected so far."""
+        return sum(table.rejected for table in self.tables.values())
 
     def take_rejected(self) -> list[Rejected]:
         """The rows that were rejected since the last call."""

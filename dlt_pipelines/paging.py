@@ -9,29 +9,33 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from dlt_pipelines.errors import SourceProtocolError
+from dlt_pipelines.journal import Journal
 
 # A long answer may have a gap, but not a long one.
 MOST_PAGES_WITHOUT_PROGRESS: Final = 20
 
 
 class PageGuard:
-    """Follows one reading of a path, named in messages as `name`.
+    """Follows one reading of a path, named in messages as `name`, through all packages of a load.
 
     Both checks raise `SourceProtocolError`. What was stored of how far the source was read stays as it is.
     """
 
-    def __init__(self, name: str, *cursors: str | None) -> None:
+    def __init__(self, name: str, journal: Journal, *cursors: str | None) -> None:
         self._name = name
+        self._journal = journal
+        self._rejections = journal.rejections
         self._seen: set[str | None] = {None, "", *cursors}
         self._last: tuple[Any, ...] = ()
-        self._idle = 0
 
     def rows(self, rows: Sequence[Any]) -> None:
         """Check that a page that is not the last one brings something new."""
         now = (len(rows), rows[0].id, rows[-1].id) if rows else ()
-        self._idle = self._idle + 1 if now == self._last or not rows else 0
-        self._last = now
-        if self._idle > MOST_PAGES_WITHOUT_PROGRESS:
+        is_new = (bool(rows) and now != self._last) or self._journal.rejections > self._rejections
+        self._last, self._rejections = now, self._journal.rejections
+        idle = 0 if is_new else self._journal.idle_pages[self._name] + 1
+        self._journal.idle_pages[self._name] = idle
+        if idle > MOST_PAGES_WITHOUT_PROGRESS:
             raise SourceProtocolError(
                 f"{self._name} gives page after page without new rows: they would never end"
             )

@@ -42,7 +42,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 # A merge sorts whole rows: unbounded it takes as much memory as a package is large, and more with every core.
 # What does not fit goes to the disk. Set once connected, so that connections still agree.
-_DUCKDB: Final[dict[str, Any]] = {"memory_limit": "256MB", "threads": 2}
+_DUCKDB: Final[dict[str, Any]] = {"memory_limit": "192MB", "threads": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,9 +179,9 @@ def _salvage(text: bytes | msgspec.Raw, kind: type, notice: Notice, unfit: dict[
         try:
             values[field.name] = _value(sent, field.type, notice, own)
         except Unfit as reason:
-            notice(written(kind), field.encode_name, str(reason))
             if field.required:
                 raise Unfit(f"{field.encode_name}: {reason}") from None
+            notice(written(kind), field.encode_name, str(reason))
             own[field.encode_name] = sent
     if is_record:
         for name, sent in members.items():

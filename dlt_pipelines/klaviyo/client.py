@@ -163,7 +163,7 @@ class KlaviyoClient:
         bucket: str | None = None,
     ) -> Iterator[Page[R]]:
         decoder = PageDecoder(Page[resource], _TABLES[resource], self._journal)  # type: ignore[valid-type]
-        guard = PageGuard(f"Klaviyo GET {path}")
+        guard = PageGuard(f"Klaviyo GET {path}", self._journal)
         pacer = self._pacer(bucket or path, limit)
         while True:
             page: Page[R] = self._transport.get(path, params, decoder, pacer=pacer)

@@ -202,7 +202,7 @@ class Reading:
                 state["updated"] = iso(newest)
             read.update(profile.id for profile in page.data)
             self.journal.compare_fields((PROFILES.name,), state)
-            yield self._profiles(page, newest)
+            yield self._profiles(page, self.client.now() if state["caught_up"] else newest)
             # One import changes thousands of profiles in one second: stop only where the next one can go on.
             if count >= self.profile_pages_per_package and newest and newest - settings.TICK > after:
                 return

@@ -81,6 +81,7 @@ class ZendeskClient:
         *,
         exports_per_minute: int = settings.EXPORTS_PER_MINUTE,
     ) -> None:
+        self._journal = journal
         self._transport = Transport(_SERVICE, base_url, journal, auth=(f"{email}/token", api_token))
         account = ("zendesk", self._transport.host)
         self._exports = shared_pacer((*account, "exports"), ((exports_per_minute, 60),))
@@ -108,7 +109,7 @@ class ZendeskClient:
         """
         path = f"/api/v2/incremental/{resource}/cursor.json"
         per_page = settings.EXPORT_PAGE
-        guard = PageGuard(f"Zendesk GET {path}", cursor)
+        guard = PageGuard(f"Zendesk GET {path}", self._journal, cursor)
         while True:
             params: dict[str, Any] = {"per_page": per_page}
             if resource == "tickets":
@@ -194,7 +195,7 @@ class ZendeskClient:
     def _list(
         self, path: str, params: dict[str, Any], decoder: Decoder[L], pacer: Pacer | None = None
     ) -> Iterator[L]:
-        guard = PageGuard(f"Zendesk GET {path}")
+        guard = PageGuard(f"Zendesk GET {path}", self._journal)
         while True:
             page = self._transport.get(path, params, decoder, pacer=pacer or self._calls)
             if page.meta.has_more:

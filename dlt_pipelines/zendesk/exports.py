@@ -38,12 +38,18 @@ def by_cursor(
     state = dlt.current.resource_state()
     state["caught_up"] = True
     pages = _pages_by_cursor(client, resource, decoder, state, first_moment)
+    rejections = journal.rejections
     for page in islice(pages, budget):
-        state["cursor"] = page.after_cursor
+        # An empty page within the stream is read again: a service that hands out cursors for nothing must not
+        # take the one along that leads to the next rows.
+        if page.rows or page.end_of_stream or journal.rejections > rejections:
+            state["cursor"] = page.after_cursor
+        rejections = journal.rejections
         state["caught_up"] = page.end_of_stream
         if page.rows:
             state["newest"] = _changed_at(page.rows[-1])
-        journal.page(resource, len(page.rows), position=_moment(state.get("newest")), now=client.now())
+        position = client.now() if page.end_of_stream else _moment(state.get("newest"))
+        journal.page(resource, len(page.rows), position=position, now=client.now())
         yield page
 
 
@@ -67,7 +73,8 @@ def by_time(
         if page.end_time is not None:
             state["end_time"] = page.end_time
         state["caught_up"] = page.end_of_stream or page.end_time is None
-        journal.page(table, len(page.rows), position=_moment(state.get("end_time")), now=client.now())
+        position = client.now() if state["caught_up"] else _moment(state.get("end_time"))
+        journal.page(table, len(page.rows), position=position, now=client.now())
         yield page
 
 

@@ -101,7 +101,6 @@ def test_klaviyos_unknown_attributes_and_odd_values_stay_with_their_profile(klav
     ]
     assert [line.partition(" (")[0] for line in report.drift] == [
         "profiles: new field loyalty, kept in extra_fields",
-        "profiles: attributes changed its type",
         "profiles: consent changed its type",
         "profiles: 1 rows could not be read, see rejected_rows",
     ]

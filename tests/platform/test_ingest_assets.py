@@ -69,7 +69,7 @@ def test_a_load_tells_while_it_runs_and_in_its_metadata_what_it_reads_and_what_i
     assert any(line.startswith("zendesk: package 1, ") for line in told)
     tickets = run.metadata["zendesk/tickets"]
     assert (tickets["rows_read"], tickets["pages"], tickets["dagster/row_count"]) == (25, 1, 25)
-    assert 7000 < tickets["cursor_lag_seconds"] < 7400
+    assert 0 <= tickets["cursor_lag_seconds"] < 60  # the end of the export was reached
     assert tickets["load/refused_429"] == 1
     assert tickets["load/waited_seconds (Zendesk answered 429)"] == 2
     everything = "\n".join(run.log)
@@ -93,7 +93,7 @@ def test_what_an_api_sends_otherwise_is_named_by_checks_and_loses_no_row(
     assert run.warnings == {
         "zendesk/tickets:no_drift": (
             "zendesk.tickets: new field loyalty_tier, kept in extra_fields; "
-            "id changed its type (Expected `int | str`, got `null`); "
+            ""
             "is_public changed its type (Expected `bool | null`, got `object`); "
             "field priority no longer comes"
         ),
