@@ -19,7 +19,6 @@ import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.telemetry import stop_telemetry
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from dlt_pipelines import quarantine
 from dlt_pipelines.bigquery import BigQuery
@@ -39,10 +38,6 @@ _DEFAULTS: Final[dict[str, Any]] = {
     # people's data need not lie in the warehouse twice
     "load.truncate_staging_dataset": True,
 }
-
-# A merge sorts whole rows: unbounded it takes as much memory as a package is large, and more with every core.
-# What does not fit goes to the disk. Set once connected, so that connections still agree.
-_DUCKDB: Final[dict[str, Any]] = {"memory_limit": "192MB", "threads": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,7 @@ def make_pipeline(
         if not path.is_absolute():
             raise IngestionError(f"the warehouse path must be absolute, got {path}")
         made = dlt.destinations.duckdb(
-            DuckDbCredentials(str(path), global_config=_DUCKDB),
+            str(path),
             # a reader never sees the table half empty
             replace_strategy="insert-from-staging",
             # names are what the warehouse's owner calls them

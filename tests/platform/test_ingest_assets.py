@@ -93,7 +93,6 @@ def test_what_an_api_sends_otherwise_is_named_by_checks_and_loses_no_row(
     assert run.warnings == {
         "zendesk/tickets:no_drift": (
             "zendesk.tickets: new field loyalty_tier, kept in extra_fields; "
-            ""
             "is_public changed its type (Expected `bool | null`, got `object`); "
             "field priority no longer comes"
         ),
