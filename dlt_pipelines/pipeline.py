@@ -33,6 +33,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "runtime.log_level": "CRITICAL",
     # one resource after the other: the last one stores what the others could not read
     "extract.next_item_mode": "fifo",
+    # pages come gathered; to wait for thousands of rows more would fill the memory when they are wide
+    "data_writer.buffer_max_items": 1,
     # which load wrote a row: lineage, and telling rows of a load that never finished
     "normalize.parquet_normalizer.add_dlt_load_id": True,
     # people's data need not lie in the warehouse twice
