@@ -25,7 +25,7 @@ class TableJournal:
 
     pages: int = 0
     rows: int = 0
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)  # rows that could not be read, by reason
     position: datetime | None = None
     lag_seconds: float | None = None
     unknown: set[str] = field(default_factory=set)
@@ -33,6 +33,14 @@ class TableJournal:
     vanished: set[str] = field(default_factory=set)
     sampled: set[str] = field(default_factory=set)
     in_every_sample: set[str] | None = None
+
+    def drift(self) -> list[str]:
+        """One line for every field that came otherwise than expected."""
+        return [
+            *(f"new field {name}, kept in extra_fields" for name in sorted(self.unknown)),
+            *(f"{name} changed its type ({why})" for name, why in sorted(self.misfits.items())),
+            *(f"field {name} no longer comes" for name in sorted(self.vanished)),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +105,13 @@ class Journal:
 
     def reject(self, rejected: Rejected) -> None:
         """Note a row that cannot be read; `take_rejected` hands it on."""
-        self.table(rejected.table).rejected += 1
+        self.table(rejected.table).rejected[rejected.reason] += 1
         self._rejected.append(rejected)
 
     @property
     def rejections(self) -> int:
         """How many rows were rejected so far."""
-        return sum(table.rejected for table in self.tables.values())
+        return sum(table.rejected.total() for table in self.tables.values())
 
     def take_rejected(self) -> list[Rejected]:
         """The rows that were rejected since the last call."""
@@ -134,13 +142,9 @@ class Journal:
         """One line for everything that came otherwise than expected, by table."""
         lines = []
         for table, entry in sorted(self.tables.items()):
-            lines += [f"{table}: new field {name}, kept in extra_fields" for name in sorted(entry.unknown)]
-            lines += [
-                f"{table}: {name} changed its type ({why})" for name, why in sorted(entry.misfits.items())
-            ]
-            lines += [f"{table}: field {name} no longer comes" for name in sorted(entry.vanished)]
+            lines += [f"{table}: {line}" for line in entry.drift()]
             if entry.rejected:
-                lines.append(f"{table}: {entry.rejected} rows could not be read, see rejected_rows")
+                lines.append(f"{table}: {entry.rejected.total()} rows could not be read, see rejected_rows")
         return lines
 
     def metadata(self, table: str) -> dict[str, Any]:
@@ -156,7 +160,7 @@ class Journal:
         }
         found |= {name: sorted(values) for name, values in lists.items() if values}
         if entry.rejected:
-            found["rejected_rows"] = entry.rejected
+            found["rejected_rows"] = entry.rejected.total()
         return found
 
     def traffic(self) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from typing import Any
 
 import dagster as dg
 
-from c360_platform.assets.load_checks import REJECTED_ROWS, LoadJournal, judge, load_check_specs
+from c360_platform.assets.load_checks import REJECTED_ROWS, judge, load_check_specs
 from c360_platform.assets.load_config import CONFIGS, Part
 from c360_platform.assets.raw import LOADED_BY_US, OWNERS, RawTable, raw_group, raw_key, table_metadata
 from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import WarehouseAccess
 from c360_platform.settings import Settings
+from dlt_pipelines.journal import Journal
 
 # What dagster-dlt says about a table that is worth keeping; the rest are file names and job ids.
 KEPT_METADATA = ("first_run", "started_at", "finished_at", "dagster/column_schema")
@@ -128,7 +129,7 @@ def _load(
     ) -> Iterator[dg.MaterializeResult]:
         schema, labels = tables[0].schemas[0], {"asset": f"load_{name}", "run": context.run_id}
         chosen = [table for table in tables if table.key in context.selected_asset_keys]
-        journal = LoadJournal(name, context)
+        journal = Journal(name, context.log.info)
         with one_line_failures(f"load {name}"):
             parts = config_type(**context.op_execution_context.op_config).parts(_selection(chosen, tables))
             warehouse.open(**labels).check()
@@ -179,7 +180,7 @@ def _load_parts(
     parts: Sequence[Part],
     make_source: Callable[[Mapping[str, Any]], Any],
     make_pipeline: Callable[[], Any],
-    journal: LoadJournal,
+    journal: Journal,
 ) -> Mapping[dg.AssetKey, dict[str, Any]]:
     """Metadata of every table, rows summed over the packages that it took.
 

@@ -7,31 +7,17 @@ block: a load that met something new has lost nothing.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 import dagster as dg
 
 from c360_platform.assets.raw import RawTable
-from dlt_pipelines.journal import Journal, Rejected
+from dlt_pipelines.journal import Journal
 
 NO_DRIFT = "no_drift"
 NO_REJECTED_ROWS = "no_rejected_rows"
 REJECTED_ROWS = "rejected_rows"
 _TOLD_REASONS = 5
-
-
-class LoadJournal(Journal):
-    """The journal of a load that also counts why rows were rejected; a reason names fields, never values."""
-
-    def __init__(self, source: str, context: dg.AssetExecutionContext) -> None:
-        super().__init__(source, context.log.info)
-        self.reasons: dict[str, Counter[str]] = {}
-
-    def reject(self, rejected: Rejected) -> None:
-        """Note a row that cannot be read, and why."""
-        self.reasons.setdefault(rejected.table, Counter())[rejected.reason] += 1
-        super().reject(rejected)
 
 
 def load_check_specs(tables: Sequence[RawTable]) -> list[dg.AssetCheckSpec]:
@@ -48,7 +34,7 @@ def load_check_specs(tables: Sequence[RawTable]) -> list[dg.AssetCheckSpec]:
 
 
 def judge(
-    table: RawTable, journal: LoadJournal, wanted: Collection[dg.AssetCheckKey]
+    table: RawTable, journal: Journal, wanted: Collection[dg.AssetCheckKey]
 ) -> Iterator[dg.AssetCheckResult]:
     """The verdicts on a table that are among the `wanted` ones."""
     verdicts = {NO_DRIFT: drift(table, journal), NO_REJECTED_ROWS: rejections(table, journal)}
@@ -64,24 +50,21 @@ def judge(
             )
 
 
-def drift(table: RawTable, journal: LoadJournal) -> tuple[str, dict[str, list[str]]]:
+def drift(table: RawTable, journal: Journal) -> tuple[str, dict[str, list[str]]]:
     """What came otherwise than expected, in one line that is empty when nothing did; and the fields."""
     entry = journal.table(table.name)
-    found = [f"new field {name}, kept in extra_fields" for name in sorted(entry.unknown)]
-    found += [f"{name} changed its type ({why})" for name, why in sorted(entry.misfits.items())]
-    found += [f"field {name} no longer comes" for name in sorted(entry.vanished)]
     fields = {
         "new_fields": sorted(entry.unknown),
         "changed_fields": sorted(entry.misfits),
         "vanished_fields": sorted(entry.vanished),
     }
-    line = f"{_where(table)}: {'; '.join(found)}" if found else ""
+    line = f"{_where(table)}: {'; '.join(found)}" if (found := entry.drift()) else ""
     return line, {name: names for name, names in fields.items() if names}
 
 
-def rejections(table: RawTable, journal: LoadJournal) -> tuple[str, dict[str, int]]:
+def rejections(table: RawTable, journal: Journal) -> tuple[str, dict[str, int]]:
     """How many rows of this load could not be read, why and where they are; empty when all could."""
-    reasons = journal.reasons.get(table.name, Counter())
+    reasons = journal.table(table.name).rejected
     count = reasons.total()
     if not count:
         return "", {REJECTED_ROWS: 0}

@@ -210,14 +210,14 @@ class Reading:
     def _sweep(self, read: set[str]) -> Iterator[pa.Table]:
         """Mark the profiles that are gone, and read those that no load has brought."""
         present: set[str] = set()
-        rejected = self.journal.table(PROFILES.name).rejected
+        rejections = self.journal.rejections
         for ids in self.client.profile_ids():
             present.update(each.id for each in ids.data)
         pipeline = dlt.current.pipeline()
         known = {key for (key,) in gone.known_keys(pipeline, PROFILES, "not coalesce(is_deleted, false)")}
         for page in self.client.profiles_by_id(sorted(present - known - read)):
             yield self._profiles(page)
-        if self.journal.table(PROFILES.name).rejected == rejected:  # an id that cannot be read is not gone
+        if self.journal.rejections == rejections:  # an id that cannot be read is not gone
             missing = {(each,) for each in known - present - read}
             yield from gone.rows_marked_gone(pipeline, PROFILES, missing, {"is_deleted": True})
 
