@@ -62,7 +62,7 @@ def _ratio(directory: Path, subject: str, rows: int, rounds: int, say: Say) -> R
 
 
 def ingest_memory(directory: Path, *, say: Say) -> None:
-    """Say what the platform's ingest of 100,000 and of a million tickets takes at its peak: alike."""
+    """Say what the platform's ingest of 100,000 and of a million tickets takes at its peak."""
     for rows in _LONG_ROWS:
         with _sandbox(directory / str(rows), "tickets", rows) as sandbox:
             spent = _run("ours", "tickets", sandbox, rows)
