@@ -102,13 +102,13 @@ def ingest_and_push(home: MartsHome, stage: str, *, push: bool) -> None:
         sandbox.clock.set(NOW)
         if push:
             _push_profiles(home, warehouse, sandbox.url)
+        sandbox.clock.advance(timedelta(hours=1))
         pipelines_dir = home.directory / "dlt"
         dlt_pipelines.klaviyo.load(
             warehouse,
             base_url=sandbox.url,
             api_key="pk_demo_marts",
             pipelines_dir=pipelines_dir / stage,
-            clock=lambda: NOW + timedelta(hours=1),
         )
         dlt_pipelines.zendesk.load(
             warehouse,
