@@ -24,6 +24,7 @@ from c360_platform.settings import Settings, load_settings
 
 SMALL_WORLD = ("--customers", "150", "--seed", "7")
 DEMO_OUTPUT = "demo.txt"
+UNLIMITED = 1_000_000  # exports a minute, where the sandbox refuses nothing
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -90,6 +91,8 @@ def _run_demo(directory: Path) -> None:
 def lived_in_home(small_home: Settings, tmp_path: Path) -> Iterator[LivedInHome]:
     """A copy of the small home that a test may change, with its sandbox running."""
     directory = shutil.copytree(small_home.home, tmp_path / "lived_in")
-    settings = replace(load_settings({}, home=directory), as_of=small_home.as_of)
+    settings = replace(
+        load_settings({}, home=directory), as_of=small_home.as_of, zendesk_exports_per_minute=UNLIMITED
+    )
     with running_sandbox(settings.sandbox_path, limits=False) as running:
         yield LivedInHome(settings.pointed_at(running.url), running)
