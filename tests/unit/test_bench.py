@@ -53,29 +53,24 @@ def test_a_ratio_says_what_it_divided() -> None:
     )
 
 
-# Dicts keep numbers as ids and nested values in DuckDB's own JSON.
-COMPARED = {
-    "tickets": "id::varchar, subject, updated_at::timestamptz, custom_fields::json",
-    "profiles": "id, email, created::timestamptz, properties::json",
-}
-
-
-@pytest.mark.parametrize("subject", COMPARED)
-def test_all_sides_of_an_ingest_bring_the_same_rows(subject: str, tmp_path: Path) -> None:
-    getattr(ingest_data, f"fill_with_{subject}")(tmp_path / "sandbox.sqlite", 1_100)
+def test_all_sides_of_an_ingest_bring_the_same_rows(tmp_path: Path) -> None:
+    ingest_data.fill_with_tickets(tmp_path / "sandbox.sqlite", 1_100)
     found = {}
     with running_sandbox(tmp_path / "sandbox.sqlite", limits=False) as sandbox:
         for side in SIDES:
             warehouse = tmp_path / side / "warehouse.duckdb"
             warehouse.parent.mkdir()
-            assert run(side, subject, sandbox.url, warehouse).rows == 1_100
+            assert run(side, "tickets", sandbox.url, warehouse).rows == 1_100
             with duckdb.connect(warehouse) as connection:
                 (schema,) = connection.execute(
                     "select table_schema from information_schema.tables "
-                    "where table_name = ? and not table_schema like '%staging'",
-                    (subject,),
+                    "where table_name = 'tickets' and not table_schema like '%staging'"
                 ).fetchone() or ("",)
-                rows = connection.execute(f"select {COMPARED[subject]} from {schema}.{subject}").fetchall()
+                # dicts keep numbers as ids and nested values in DuckDB's own JSON
+                rows = connection.execute(
+                    "select id::varchar, subject, updated_at::timestamptz, custom_fields::json "
+                    f"from {schema}.tickets"
+                ).fetchall()
                 found[side] = {row[0]: row for row in rows}
     assert len(found["ours"]) == 1_100
     assert found["floor"] == found["ours"] == found["dicts"]
