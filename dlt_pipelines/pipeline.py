@@ -41,6 +41,11 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "load.truncate_staging_dataset": True,
 }
 
+# When DuckDB closes its file it joins small groups of rows, several at once and as whole rows: after a
+# package of wide ones that takes twice the memory of the load. The next process that writes joins them.
+# Set when connected, so that all connections of a process are still configured alike.
+_DUCKDB: Final[dict[str, Any]] = {"max_vacuum_tasks": 0}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
@@ -75,11 +80,13 @@ def make_pipeline(
     if isinstance(destination, BigQuery):
         made = destination.destination()
     else:
+        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
         path = Path(destination)
         if not path.is_absolute():
             raise IngestionError(f"the warehouse path must be absolute, got {path}")
         made = dlt.destinations.duckdb(
-            str(path),
+            DuckDbCredentials(str(path), global_config=_DUCKDB),
             # a reader never sees the table half empty
             replace_strategy="insert-from-staging",
             # names are what the warehouse's owner calls them

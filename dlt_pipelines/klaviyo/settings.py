@@ -24,9 +24,9 @@ EVENT_PAGE: Final = 1000
 LIST_PAGE: Final = 10
 MEMBER_PAGE: Final = 100
 
-# Pages in one package: what a kill costs at most, 50,000 profiles or 200,000 events.
-PROFILE_PAGES_PER_PACKAGE: Final = 500
-EVENT_PAGES_PER_PACKAGE: Final = 200
+# Pages in one package: what a kill costs at most, 30,000 profiles or 100,000 events.
+PROFILE_PAGES_PER_PACKAGE: Final = 300
+EVENT_PAGES_PER_PACKAGE: Final = 100
 # A window of events that is read again is cut into packages of so many days.
 WINDOW_PER_PACKAGE: Final = timedelta(days=7)
 

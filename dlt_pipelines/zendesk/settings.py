@@ -18,9 +18,9 @@ CALLS_PER_MINUTE: Final = 200
 LIST_PAGE: Final = 100
 SURVEY_PAGE: Final = 50
 
-# Pages of one export in one package: 200 of them are 20 minutes at Zendesk's limit. Smaller packages take
-# more memory, not less: DuckDB then joins many small groups of rows at once, when it closes the file.
-PAGES_PER_PACKAGE: Final = 200
+# Pages of one export in one package: 30,000 rows, three minutes at Zendesk's limit. A package is what a kill
+# costs at most, and what the memory of a merge depends on.
+PAGES_PER_PACKAGE: Final = 30
 
 # Zendesk was founded in 2007: nothing is older.
 FIRST_MOMENT: Final = datetime(2007, 1, 1, tzinfo=UTC)
