@@ -23,7 +23,8 @@ from c360_platform.settings import Settings
 from dlt_pipelines.journal import Journal
 
 # What dagster-dlt says about a table that is worth keeping; the rest are file names and job ids.
-KEPT_METADATA = ("first_run", "started_at", "finished_at", "dagster/column_schema")
+COLUMN_SCHEMA = "dagster/column_schema"
+KEPT_METADATA = ("first_run", "started_at", "finished_at", COLUMN_SCHEMA)
 
 
 def ingest_assets(settings: Settings, tables: Sequence[RawTable]) -> list[dg.AssetsDefinition]:
@@ -207,12 +208,31 @@ def _load_parts(
             before = loaded.get(result.asset_key, {}).get("rows_loaded", 0)
             now = getattr(result.metadata.get("rows_loaded"), "value", 0)
             kept = {key: result.metadata[key] for key in KEPT_METADATA if key in result.metadata}
+            if COLUMN_SCHEMA in kept:
+                columns = pipeline.default_schema.tables[result.asset_key.path[-1]]["columns"]
+                kept[COLUMN_SCHEMA] = _with_personal_data(kept[COLUMN_SCHEMA], columns)
             loaded[result.asset_key] = kept | {"rows_loaded": before + now}
         rows = sum(metadata["rows_loaded"] for metadata in loaded.values())
         journal.tell(f"package {packages}, {rows} rows so far")
         if part.once or is_caught_up(pipeline, source):
             del waiting[0]
     return loaded
+
+
+def _with_personal_data(schema: dg.TableSchema, hints: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """The schema, where a column says what it tells about a person instead of that a hint says it."""
+    from dlt_pipelines.personal_data import HINT, Personal
+
+    columns = []
+    for column in schema.columns:
+        personal = hints[column.name].get(HINT, Personal.NONE)
+        said = [] if personal == Personal.NONE else [f"personal data: {personal}"]
+        others = [each for each in column.constraints.other if each != HINT]
+        constraints = dg.TableColumnConstraints(
+            column.constraints.nullable, column.constraints.unique, [*others, *said]
+        )
+        columns.append(dg.TableColumn(column.name, column.type, column.description, constraints, column.tags))
+    return dg.TableSchema(columns, schema.constraints)
 
 
 class _Chosen:

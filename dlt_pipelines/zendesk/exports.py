@@ -48,7 +48,7 @@ def by_cursor(
         state["caught_up"] = page.end_of_stream
         if page.rows:
             state["newest"] = _changed_at(page.rows[-1])
-        position = client.now() if page.end_of_stream else _moment(state.get("newest"))
+        position = _end(client) if page.end_of_stream else _moment(state.get("newest"))
         journal.page(resource, len(page.rows), position=position, now=client.now())
         yield page
 
@@ -73,7 +73,7 @@ def by_time(
         if page.end_time is not None:
             state["end_time"] = page.end_time
         state["caught_up"] = page.end_of_stream or page.end_time is None
-        position = client.now() if state["caught_up"] else _moment(state.get("end_time"))
+        position = _end(client) if state["caught_up"] else _moment(state.get("end_time"))
         journal.page(table, len(page.rows), position=position, now=client.now())
         yield page
 
@@ -101,6 +101,11 @@ def _changed_at(row: Ticket | User) -> int:
     if isinstance(row, Ticket):
         return row.generated_timestamp or 0
     return int(row.updated_at.timestamp()) if row.updated_at else 0
+
+
+def _end(client: ZendeskClient) -> datetime:
+    """Up to when a stream was read that was read to its end."""
+    return client.now() - settings.EXPORT_DELAY
 
 
 def _moment(seconds: int | None) -> datetime | None:

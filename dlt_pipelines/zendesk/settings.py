@@ -5,7 +5,7 @@ Belongs here: constants. Does not belong here: credentials and addresses, which 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 # "Incremental Exports": 1000 rows a page, 10 requests a minute for the account.
@@ -24,6 +24,8 @@ PAGES_PER_PACKAGE: Final = 30
 
 # Zendesk was founded in 2007: nothing is older.
 FIRST_MOMENT: Final = datetime(2007, 1, 1, tzinfo=UTC)
+# Exports leave out the last minute.
+EXPORT_DELAY: Final = timedelta(minutes=1)
 # When Zendesk no longer knows a stored cursor, reading starts this long before its last row.
 LOST_CURSOR_LOOKBACK_SECONDS: Final = 3600
 # A rating is listed by when it was offered and changes later (offered → good); these lists are read again.
