@@ -178,8 +178,10 @@ class Reading:
             self.journal.page(SUPPRESSIONS.name, len(found))
             yield SUPPRESSIONS.arrow(found)
         state["read_at"] = iso(started)
-        if is_sweep and not unread:
-            state["swept_at"] = iso(started)
+        if not is_sweep or unread:
+            return
+        state["swept_at"] = iso(started)
+        if read_at is not None:  # the first load has nothing to compare with
             pipeline = dlt.current.pipeline()
             lifted = set(gone.known_keys(pipeline, SUPPRESSIONS, "lifted_at is null")) - present
             mark = {"lifted_at": started, "read_at": started}
