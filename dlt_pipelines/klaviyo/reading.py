@@ -171,7 +171,7 @@ class Reading:
                             SUPPRESSIONS.name,
                             profile.id,
                             f"suppression: {str(error).partition(' - at ')[0]}",
-                            msgspec.json.encode({"id": profile.id}),
+                            rows.suppressions_sent(profile),
                         )
                     )
             present.update((row.profile_id, row.list_id, row.reason) for row in found)

@@ -115,6 +115,18 @@ def suppression_rows(resource: answers.ProfileResource, read_at: datetime) -> It
             )
 
 
+def suppressions_sent(resource: answers.ProfileResource) -> bytes:
+    """What Klaviyo sent of a profile's suppressions, as JSON text."""
+    marketing = _email_marketing(resource.attributes)
+    return msgspec.json.encode(
+        {
+            "id": resource.id,
+            "suppression": marketing.suppression,
+            "list_suppressions": marketing.list_suppressions,
+        }
+    )
+
+
 def _email_marketing(attributes: answers.ProfileAttributes) -> answers.EmailMarketing:
     email = attributes.subscriptions.email if attributes.subscriptions else None
     return (email.marketing if email else None) or answers.EmailMarketing()

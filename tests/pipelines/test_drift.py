@@ -104,3 +104,18 @@ def test_klaviyos_unknown_attributes_and_odd_values_stay_with_their_profile(klav
         "profiles: consent changed its type",
         "profiles: 1 rows could not be read, see rejected_rows",
     ]
+
+
+def test_suppressions_that_cannot_be_read_are_kept_as_they_were_sent(klaviyo: KlaviyoAccount) -> None:
+    marketing = {"suppression": [{"reason": ["?"]}], "list_suppressions": []}
+    attributes = {"email": "p1@shop.example", "subscriptions": {"email": {"marketing": marketing}}}
+    klaviyo.answer_with("/api/profiles", {"type": "profile", "id": profile_id(1), "attributes": attributes})
+
+    klaviyo.load("suppressions")
+
+    [(table, key, record)] = klaviyo.warehouse.rows(
+        "select table_name, row_key, record from klaviyo.rejected_rows"
+    )
+    assert (table, key) == ("suppressions", profile_id(1))
+    assert json.loads(record) == {"id": profile_id(1), **marketing}
+    assert klaviyo.warehouse.value("select count(*) from klaviyo.suppressions") == 0
