@@ -28,6 +28,11 @@ class Tier:
     burst: int
     steady: int
 
+    def minimal_seconds(self, requests: int) -> int:
+        """From the first of so many requests to the last, at the soonest that the windows allow."""
+        before = max(requests - 1, 0)
+        return before // self.steady * 60 + before % self.steady // self.burst
+
 
 # docs/rate_limits_and_error_handling, revision 2026-10-15; L is 750 a minute in the specification and 700 on
 # the page: the smaller one is safe.

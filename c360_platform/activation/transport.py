@@ -18,8 +18,8 @@ import orjson
 from pydantic import SecretStr
 
 from c360_platform.activation.connection import Connection, Operation, OutcomeUnknown, Query, api_problem
-from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
-from c360_platform.activation.limits import XL, L, M
+from c360_platform.activation.errors import ApiProblem, KlaviyoError, KlaviyoRefused
+from c360_platform.activation.limits import XL, XS, L, M
 
 ADDRESSES_PER_FILTER = 100
 _PAGE = 100
@@ -76,6 +76,7 @@ SEND_EVENTS = Operation(
 EVENTS = Operation(
     "read events", "GET", "/api/events", XL, "events:read, metrics:read, profiles:read", (200,)
 )
+ACCOUNTS = Operation("read the account", "GET", "/api/accounts", XS, "accounts:read", (200,))
 METRICS = Operation("list metrics", "GET", "/api/metrics", M, "metrics:read", (200,))
 
 
@@ -112,6 +113,13 @@ class Klaviyo:
 
     def __repr__(self) -> str:
         return f"Klaviyo({self._connection.host!r})"
+
+    def account_id(self) -> str:
+        """The account that the key belongs to, whichever of its keys this is. Klaviyo answers 15 a minute."""
+        accounts = self._connection.send(ACCOUNTS)["data"]
+        if not accounts:
+            raise KlaviyoError("Klaviyo does not say which account the key belongs to")
+        return str(accounts[0]["id"])
 
     # Profiles -----------------------------------------------------------------------------------------------
 
@@ -163,6 +171,21 @@ class Klaviyo:
                 found |= {_email(resource): resource["id"] for resource in page["data"]}
         return found
 
+    def profiles_by_email(
+        self, emails: Sequence[str], *, fields: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """The attributes of those that exist, in no order, with their `id`; one call per hundred addresses.
+
+        `fields` names attributes as the API does (`email`, `location.city`, `properties`); none means all
+        that it gives, custom properties included.
+        """
+        only = {"fields[profile]": ",".join(dict.fromkeys(("email", *fields)))} if fields else {}
+        for some in _chunks(emails, ADDRESSES_PER_FILTER):
+            query: Query = {"filter": _any("email", some), "page[size]": _PAGE, **only}
+            for page in self._connection.pages(PROFILES, query=query):
+                for resource in page["data"]:
+                    yield {**(resource.get("attributes") or {}), "id": str(resource["id"])}
+
     # Lists --------------------------------------------------------------------------------------------------
 
     def lists_named(self, name: str) -> list[str]:
@@ -198,6 +221,19 @@ class Klaviyo:
             for page in self._connection.pages(MEMBERS, id=list_id, query=query):
                 found |= {_email(resource) for resource in page["data"]}
         return found
+
+    def list_members(self, list_id: str) -> Iterator[tuple[str, str]]:
+        """Everybody on the list as (profile id, e-mail address); the address may be empty.
+
+        A person who joins while the pages are read may be missing; nobody comes twice.
+        """
+        seen: set[str] = set()
+        query: Query = {"fields[profile]": "email", "page[size]": _PAGE}
+        for page in self._connection.pages(MEMBERS, id=list_id, query=query):
+            for resource in page["data"]:
+                if resource["id"] not in seen:
+                    seen.add(resource["id"])
+                    yield str(resource["id"]), _email(resource)
 
     def remove_from_list(self, list_id: str, profile_ids: Sequence[str]) -> None:
         """Take at most 1,000 profiles off a list. Their consent stays what it is."""
