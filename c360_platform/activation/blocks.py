@@ -5,9 +5,10 @@ Belongs here: what can be checked on the block alone. Does not belong here: colu
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 # Attributes of a profile that bulk import takes (profile-bulk-import-jobs, revision 2026-10-15), without the
 # identifiers that the engine owns.
@@ -57,33 +58,70 @@ class RemovalFuse(BaseModel):
         return removals > self.max_share * members or (self.max_rows is not None and removals > self.max_rows)
 
 
+# Who may become a new profile, which costs money: nobody, people for whom the consent column is true, everybody.
+CreatePolicy = Literal["never", "consented", "always"]
+BadPhone = Literal["drop", "reject"]
+
+
 class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     key: Column
     properties: dict[Column, Name] = {}
+    consent: Column | None = None
+    # Of the rows that a run tried, the share that Klaviyo must take for its check to pass.
+    min_acceptance: float = Field(default=0.95, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_who_consented(self) -> Self:
+        create: CreatePolicy = getattr(self, "create", "always")
+        if create == "consented" and self.consent is None:
+            raise PydanticCustomError(
+                "consent_missing",
+                "create: consented makes profiles of people who agreed: name the boolean column with "
+                "`consent`, or say `create: never` or `create: always`",
+            )
+        return self
 
 
-class ProfilesBlock(_Block):
+class _PeopleBlock(_Block):
+    """What profiles and lists have in common: their rows are people."""
+
+    fields: dict[Column, Name] = {}
+    # Properties that earlier versions of the mapping wrote and that are to be taken away.
+    unset: tuple[Name, ...] = Field(default=(), strict=False)
+    # What becomes of a phone number that is not E.164: the row goes without it, or is rejected.
+    bad_phone: BadPhone = "drop"
+
+
+class ProfilesBlock(_PeopleBlock):
     """Rows become profiles: one row per e-mail address."""
 
     object: Literal["profiles"]
-    fields: dict[Column, Name] = {}
+    create: CreatePolicy = "consented"
 
 
-class ListBlock(_Block):
-    """Rows become the members of a list; members that are no longer rows are taken off."""
+class ListBlock(_PeopleBlock):
+    """Rows become the members of a list; members that are no longer rows are taken off after a while.
+
+    A list takes people whom Klaviyo knows or another sync has brought, unless `create` says otherwise.
+    """
 
     object: Literal["list"]
     list: Name
-    fields: dict[Column, Name] = {}
+    create: CreatePolicy = "never"
     removal_fuse: RemovalFuse = RemovalFuse()
+    removal_grace_hours: float = Field(default=24, ge=0)
 
 
 class EventsBlock(_Block):
-    """Rows become events: one row per event, `event_id` unique for ever."""
+    """Rows become events: one row per event, `event_id` unique for ever.
+
+    Everybody gets events by default: a buyer waits for a parcel, whatever else was agreed.
+    """
 
     object: Literal["events"]
+    create: CreatePolicy = "always"
     event_id: Column
     metric: Column
     occurred_at: Column

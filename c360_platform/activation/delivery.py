@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import count
@@ -53,6 +53,26 @@ class Patience:
             pause = min(pause * 1.5, self.longest_pause)
 
 
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a person allows one run; the ledger records it.
+
+    allow_removals      an empty model and removals beyond the fuse pass, without a grace period
+    retry_rejected      rows that Klaviyo refused before are tried again although nothing in them changed
+    accept_account      the API key belongs to another account than before: everybody is sent anew
+    accept_lost_state   Klaviyo has events that the ledger does not know: they are taken as sent
+    """
+
+    allow_removals: bool = False
+    retry_rejected: bool = False
+    accept_account: bool = False
+    accept_lost_state: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        return [each.name for each in fields(self) if getattr(self, each.name)]
+
+
 @dataclass(slots=True)
 class Run:
     """One run of one sync: its parts and its counters, in rows."""
@@ -64,6 +84,7 @@ class Run:
     now: datetime
     progress: Progress
     patience: Patience
+    overrides: Overrides = field(default_factory=Overrides)
     planned: int = 0
     sent: int = 0
     rejected: int = 0

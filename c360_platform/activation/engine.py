@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from c360_platform.activation.delivery import Patience, Progress, Run
+from c360_platform.activation.delivery import Overrides, Patience, Progress, Run
 from c360_platform.activation.errors import SyncError, SyncFailed, SyncHeld, SyncRefused
 from c360_platform.activation.events import Events
 from c360_platform.activation.imports import Imports, Singles
@@ -68,26 +68,29 @@ def run_sync(
     run_id: str,
     now: datetime,
     progress: Progress | None = None,
-    allow_removals: bool = False,
+    overrides: Overrides | None = None,
     patience: Patience | None = None,
 ) -> SyncReport:
     """Bring Klaviyo up to the model; nothing is called when nothing differs.
 
     `now` (aware) decides which events are old and stamps the ledger. `progress` gets lines for people.
-    `allow_removals` lets an empty model and removals beyond the fuse pass, once.
+    `overrides` are what a person allows this run.
 
     Raises `SyncHeld` before anything was sent, `SyncFailed` and its kinds when the run had to stop (what
     Klaviyo confirmed is recorded, the rest is due again), `WarehouseError` when the warehouse cannot be used.
     """
+    chosen = overrides or Overrides()
     ledger = Ledger(warehouse, spec.name)
     record = RunRecord(warehouse, spec.name, run_id)
     with warehouse.session():
         ledger.prepare()
-        record.begin(spec.object, now)
+        record.begin(spec.object, now, overrides=chosen.names)
         ledger.read_open()
         ledger.close_orphans(now)
-    run = Run(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience())
-    sync = _Sync(run, Planner(spec, warehouse, ledger, now), allow_removals=allow_removals)
+    run = Run(
+        spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience(), chosen
+    )
+    sync = _Sync(run, Planner(spec, warehouse, ledger, now, chosen))
     requests_before = klaviyo.traffic.requests
     status, message = "failed", "stopped by an error of the program"
     try:
@@ -110,10 +113,9 @@ def run_sync(
 class _Sync:
     """One run; `walk` does it, `report` says how far it came."""
 
-    def __init__(self, run: Run, planner: Planner, *, allow_removals: bool) -> None:
+    def __init__(self, run: Run, planner: Planner) -> None:
         self.run = run
         self.planner = planner
-        self.allow_removals = allow_removals
         self.counts: PlanCounts | None = None
         self.postponed = 0
         self.settled = 0  # rows that differ no more because this run settled them first
@@ -158,7 +160,7 @@ class _Sync:
         self._deliver(batches, resumed=True)
 
     def _plan(self) -> PlanCounts:
-        self.counts = self.planner.make(allow_removals=self.allow_removals)
+        self.counts = self.planner.make()
         return self.counts
 
     def _batches(self) -> list[Batch]:

@@ -41,8 +41,15 @@ TABLES: dict[str, dict[str, str]] = {
         "rejected": "i",
         "unchanged": "i",
         "pending": "i",
+        "withheld": "i",
         "requests": "i",
+        "throttled": "i",
+        "waited_seconds": "n",
+        "bytes_sent": "i",
         "seconds": "n",
+        "operations": "s",  # JSON: counter to operation to rows
+        "overrides": "s",  # what a person allowed for this run, comma-separated
+        "account": "s",  # Klaviyo's id of the account, once it was asked
         "message": "s",
     },
     "batches": {
@@ -73,6 +80,7 @@ TABLES: dict[str, dict[str, str]] = {
         "target": "s",
         "run_id": "s",
         "confirmed_at": "t",
+        "gone_at": "t",  # a tombstone: since when the row is missing from the model
     },
     "rejections": {
         "sync": "s",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ class RunRecord:
         # A run at work has no end yet; where the table has partitions, those without one lie apart.
         self.running = f"sync = '{sync}' and finished_at is null and status = 'running'"
 
-    def begin(self, kind: str, at: datetime) -> None:
+    def begin(self, kind: str, at: datetime, *, overrides: Sequence[str] = ()) -> None:
         """Open the run; one that a dead process left is closed as abandoned.
 
         Raises `SyncHeld` while another run of the sync is at work.
@@ -50,9 +50,13 @@ class RunRecord:
                         [at],
                     ),
                     (
-                        f"insert into {self.runs} (run_id, sync, object, status, started_at, host, pid) "
-                        "values (?, ?, ?, 'running', ?, ?, ?)",
-                        [self.run_id, self.sync, kind, at, socket.gethostname(), os.getpid()],
+                        f"insert into {self.runs} "
+                        "(run_id, sync, object, status, started_at, host, pid, overrides) "
+                        "values (?, ?, ?, 'running', ?, ?, ?, ?)",
+                        [
+                            *(self.run_id, self.sync, kind, at),
+                            *(socket.gethostname(), os.getpid(), ",".join(overrides)),
+                        ],
                     ),
                 ]
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from c360_platform.activation.blocks import (
     BLOCKS,
     PROFILE_FIELDS,
+    BadPhone,
     Block,
+    CreatePolicy,
     EventsBlock,
     ListBlock,
     RemovalFuse,
@@ -35,7 +37,10 @@ class SyncSpec:
 
     `fields` are Klaviyo's own attributes of a profile, `properties` custom ones (of the profile, or of the
     event when `object` is events). Only events have `event_id`, `metric` and `occurred_at`; only lists have
-    a `list_name`.
+    a `list_name`. What else a block can say is explained in `blocks`.
+
+    `ingest_schema` holds the tables of our own Klaviyo ingest, as `relation` takes it; empty without one.
+    `profile_syncs` are the syncs of the project whose rows become profiles.
     """
 
     name: str
@@ -47,20 +52,32 @@ class SyncSpec:
     key: str
     fields: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    create: CreatePolicy = "always"
+    consent: str | None = None
+    unset: tuple[str, ...] = ()
+    bad_phone: BadPhone = "drop"
+    min_acceptance: float = 0.95
     list_name: str = ""
     removal_fuse: RemovalFuse = field(default_factory=RemovalFuse)
+    removal_grace_hours: float = 0
     event_id: str = ""
     metric: str = ""
     occurred_at: str = ""
     value: str | None = None
     value_currency: str | None = None
     backfill_after_hours: int = 48
+    ingest_schema: str = ""
+    profile_syncs: tuple[str, ...] = ()
     file: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the model that the sync reads, each once."""
-        named = (self.key, self.event_id, self.metric, self.occurred_at, self.value, self.value_currency)
+        consent = self.consent if self.create == "consented" else None
+        named = (
+            *(self.key, self.event_id, self.metric, self.occurred_at),
+            *(self.value, self.value_currency, consent),
+        )
         return tuple(dict.fromkeys([*filter(None, named), *self.fields, *self.properties]))
 
     @property
@@ -90,7 +107,20 @@ def load_specs(manifest: Mapping[str, Any], *, project_dir: Path | None = None) 
     problems += _conflicts(found)
     if problems:
         raise SyncConfigError(problems)
-    return sorted((spec for spec, _ in found), key=lambda spec: spec.name)
+    specs = sorted((spec for spec, _ in found), key=lambda spec: spec.name)
+    profile_syncs = tuple(spec.name for spec in specs if spec.object == "profiles")
+    ingest = _ingest_schema(manifest)
+    return [replace(spec, profile_syncs=profile_syncs, ingest_schema=ingest) for spec in specs]
+
+
+def _ingest_schema(manifest: Mapping[str, Any]) -> str:
+    """The schema of the raw tables that dlt loads from Klaviyo; with its project when it is another one."""
+    own = {node.get("database") for node in manifest["nodes"].values() if node.get("resource_type") == "model"}
+    for source in (manifest.get("sources") or {}).values():
+        if (source["source_name"], source["name"]) == ("klaviyo", "profiles"):
+            schema, database = source["schema"], source.get("database")
+            return str(schema) if database in own else f"{database}.{schema}"
+    return ""
 
 
 class _BlockReader:
@@ -151,6 +181,9 @@ class _BlockReader:
                 self._problem(("properties", column), f"`{name}` is reserved by Klaviyo: drop the $")
             elif name in (*PROFILE_FIELDS, "email") and not isinstance(block, EventsBlock):
                 self._problem(("properties", column), f"`{name}` is Klaviyo's own field: map it under fields")
+        for name in () if isinstance(block, EventsBlock) else block.unset:
+            if name in block.properties.values():
+                self._problem(("unset",), f"`{name}` is mapped under properties: drop it from one of the two")
         for section, names in (("fields", fields), ("properties", block.properties)):
             for column, other in _doubles(names):
                 self._problem(
@@ -170,6 +203,9 @@ class _BlockReader:
             "object": block.object,
             "key": block.key,
             "properties": dict(block.properties),
+            "create": block.create,
+            "consent": block.consent,
+            "min_acceptance": block.min_acceptance,
             "file": self.source.place(),
         }
         if isinstance(block, EventsBlock):
@@ -182,11 +218,15 @@ class _BlockReader:
                 value_currency=block.value_currency,
                 backfill_after_hours=block.backfill_after_hours,
             )
+        common |= {"fields": dict(block.fields), "unset": block.unset, "bad_phone": block.bad_phone}
         if isinstance(block, ListBlock):
             return SyncSpec(
-                **common, fields=dict(block.fields), list_name=block.list, removal_fuse=block.removal_fuse
+                **common,
+                list_name=block.list,
+                removal_fuse=block.removal_fuse,
+                removal_grace_hours=block.removal_grace_hours,
             )
-        return SyncSpec(**common, fields=dict(block.fields))
+        return SyncSpec(**common)
 
 
 def _tags(node: Mapping[str, Any]) -> set[str]:
@@ -195,7 +235,7 @@ def _tags(node: Mapping[str, Any]) -> set[str]:
 
 def _columns(block: Block) -> Iterable[tuple[tuple[str, ...], str]]:
     """Every column that a block names, with the path of the key that names it."""
-    for key in ("key", "event_id", "metric", "occurred_at", "value", "value_currency"):
+    for key in ("key", "event_id", "metric", "occurred_at", "value", "value_currency", "consent"):
         column = getattr(block, key, None)
         if column is not None:
             yield (key,), column
@@ -238,6 +278,8 @@ def _conflicts(found: list[tuple[SyncSpec, BlockSource]]) -> Iterable[str]:
 
 def _explain(problem: Any, kind: str) -> str:
     path = problem["loc"]
+    if problem["type"] == "consent_missing":
+        return str(problem["msg"])
     key = str(path[-1])
     if problem["type"] == "extra_forbidden":
         known = list(RemovalFuse.model_fields) if "removal_fuse" in path else list(_keys(kind))

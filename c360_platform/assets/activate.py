@@ -99,6 +99,7 @@ def _push(
         warehouse: dg.ResourceParam[WarehouseAccess],
         klaviyo: dg.ResourceParam[KlaviyoAccess],
     ) -> dg.MaterializeResult:
+        from c360_platform.activation.delivery import Overrides
         from c360_platform.activation.engine import run_sync
 
         with one_line_failures(f"push {spec.name}"):
@@ -109,7 +110,7 @@ def _push(
                 run_id=context.run_id,
                 now=datetime.now(UTC),
                 progress=context.log.info,
-                allow_removals=config.allow_removals,
+                overrides=Overrides(allow_removals=config.allow_removals),
             )
         return dg.MaterializeResult(metadata=_counters(report), check_results=[_verdict(report)])
 

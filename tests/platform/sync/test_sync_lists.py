@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from c360_platform.activation.errors import SyncFailed, SyncHeld
+from c360_platform.activation.delivery import Overrides
 from tests.platform.sync.shop import PROFILES, SEGMENT, Shop, person
 
 CONSENT_CALLS = ("subscription", "suppression")
@@ -90,7 +91,7 @@ def test_removing_most_of_a_list_waits_for_a_persons_word(shop: Shop) -> None:
     assert shop.calls() == {}
     assert len(shop.members(shop.list_id())) == 30
 
-    assert shop.run(SEGMENT, allow_removals=True).by_operation == {"remove": 27}
+    assert shop.run(SEGMENT, overrides=Overrides(allow_removals=True)).by_operation == {"remove": 27}
     assert shop.members(shop.list_id()) == set(emails(1, 2, 3))
 
 
