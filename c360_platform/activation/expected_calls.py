@@ -1,0 +1,92 @@
+"""How often a planned run would call Klaviyo, and how long its limits make that take.
+
+Belongs here: arithmetic over the slices of a plan. Does not belong here: the slices (`payloads`) and the
+limits (`limits`). Writes are exact as long as nothing is refused or throttled; reads are what a run without
+trouble needs: how often a job must be asked for depends on how fast Klaviyo works.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from c360_platform.activation.connection import Operation
+from c360_platform.activation.imports import Singles
+from c360_platform.activation.payloads import Slice
+from c360_platform.activation.transport import (
+    ADDRESSES_PER_FILTER,
+    EVENTS,
+    IMPORT,
+    JOB,
+    JOBS,
+    LISTS,
+    MEMBERS,
+    METRICS,
+    PROFILE,
+    PROFILES,
+    REMOVE,
+    SEND_EVENTS,
+)
+
+_JOBS_PER_PAGE = 100
+_EVENTS_PER_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCalls:
+    """Requests to one endpoint; by Klaviyo's limits, `seconds` at least lie between first and last."""
+
+    operation: Operation
+    requests: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.operation.method} {self.operation.path}"
+
+    @property
+    def is_write(self) -> bool:
+        return self.operation.method != "GET"
+
+    @property
+    def seconds(self) -> int:
+        return self.operation.tier.minimal_seconds(self.requests)
+
+
+def expected_calls(
+    slices: Sequence[Slice], *, is_list: bool = False, adds: int = 0, metrics: Iterable[int] = ()
+) -> list[ExpectedCalls]:
+    """The calls for the slices of a sync's plan, in the order in which they begin.
+
+    `adds` are people who are new on the list; `metrics` has the number of planned events of every metric.
+    """
+    rows: Counter[str] = Counter()
+    for piece in slices:
+        rows[piece.lane] += piece.rows
+    batches = Counter(piece.lane for piece in slices)
+    imports = batches["import"]
+    requests = {
+        LISTS: int(is_list and bool(slices)),
+        MEMBERS: 1 + _pages(adds, ADDRESSES_PER_FILTER) if adds else 0,
+        PROFILES: _pages(rows["remove"], ADDRESSES_PER_FILTER),
+        REMOVE: batches["remove"],
+        PROFILE: min(rows["single"], Singles.MOST_ROWS),
+        IMPORT: imports,
+        JOB if imports == 1 else JOBS: _pages(imports, _JOBS_PER_PAGE),
+        SEND_EVENTS: batches["event"],
+        METRICS: int(batches["event"] > 0),
+        EVENTS: sum(_pages(events, _EVENTS_PER_PAGE) for events in metrics),
+    }
+    return [ExpectedCalls(operation, n) for operation, n in requests.items() if n]
+
+
+def minimal_seconds(calls: Iterable[ExpectedCalls]) -> int:
+    """How long these calls take at least: each endpoint has limits of its own, one is used after another."""
+    requests: Counter[Operation] = Counter()
+    for each in calls:
+        requests[each.operation] += each.requests
+    return sum(operation.tier.minimal_seconds(n) for operation, n in requests.items())
+
+
+def _pages(rows: int, size: int) -> int:
+    return -(-rows // size)
