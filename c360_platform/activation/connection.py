@@ -1,7 +1,7 @@
 """One request to Klaviyo over the official SDK: limits, retries, time-outs, and answers as dictionaries.
 
-Belongs here: everything about a request that does not depend on the endpoint. Does not belong here: the
-endpoints (`transport`) and what an answer means for a row (`engine`).
+Belongs here: sending, waiting, asking again, pages. Does not belong here: reading an answer (`answers`), the
+endpoints (`endpoints`, `transport`) and what an answer means for a row (`engine`).
 
 The SDK (klaviyo-api 25) gives authentication, revision, URLs and the connection pool. Its typed methods are
 not used: they build every profile several times (78 µs a row), raise after the server has accepted when an
@@ -10,51 +10,55 @@ answer has an unknown word, and retry by rules of their own on two levels.
 
 from __future__ import annotations
 
+import io
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from http import HTTPStatus
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import orjson
 from pydantic import SecretStr
 
-from c360_platform.activation.errors import (
-    ApiProblem,
-    KlaviyoError,
-    KlaviyoForbidden,
-    KlaviyoRefused,
-    KlaviyoUnauthorized,
-    KlaviyoUnreachable,
-    without_personal_data,
-)
-from c360_platform.activation.limits import Tier, account_limits, retry_after_seconds
+from c360_platform.activation.answers import Failure, next_cursor, read_answer, read_broken
+from c360_platform.activation.budget import Lane, Limiter, account_budget
+from c360_platform.activation.endpoints import Operation
+from c360_platform.activation.errors import KlaviyoError, KlaviyoUnauthorized, KlaviyoUnreachable
+from c360_platform.activation.limits import LONGEST_WINDOW
 
 _MEDIA_TYPE = "application/vnd.api+json"
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
-# How often a request is tried when network or server fail, and how long it may take, throttling included.
+# How often a request is tried when network or server fail.
 _ATTEMPTS = 5
-_PATIENCE_SECONDS = 300.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
-_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_LONGEST_BACKOFF = 20.0
+# A body leaves in pieces, each within the time for connecting: a slow line may take long for 5 MB.
+_PIECE_BYTES = 128 * 1024
+# A page of a thousand events with long texts has some megabytes.
+_MOST_BYTES = 256 * 2**20
+# A page may be empty though another one follows; so many in a row lead nowhere.
+_MOST_EMPTY_PAGES = 10
 Query = Mapping[str, str | int]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One endpoint: what it does in words, its limit, the scopes it needs, the answers that mean success."""
+class Bounds:
+    """How long things may take, in seconds.
 
-    words: str
-    method: str
-    path: str
-    tier: Tier
-    scopes: str
-    success: tuple[int, ...]
-    has_body: bool = True
+    connect, read      one attempt: until the connection stands, until the next bytes of the answer
+    first_backoff      before the second attempt; doubles from there
+    longest_throttle   the most that a Retry-After is obeyed: Klaviyo's windows never last longer
+    patience           one request with all its attempts, from when it may leave for the first time
+    turn               until it may leave: others use up the account's limits
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    first_backoff: float = 0.5
+    longest_throttle: float = LONGEST_WINDOW
+    patience: float = 300.0
+    turn: float = 1_800.0
 
 
 class OutcomeUnknown(KlaviyoUnreachable):
@@ -72,14 +76,21 @@ class Traffic:
 
 
 class Connection:
-    """Sends single requests. Thread-safe; clients with the same key and address share one budget."""
+    """Sends single requests. Thread-safe; who has the same key and `budget_path` shares one budget.
+
+    `lane` says who goes first when several wait for an endpoint. `patience_seconds` is short for bounds that
+    differ in nothing else.
+    """
 
     def __init__(
         self,
         api_key: SecretStr | str,
         base_url: str,
         *,
-        patience_seconds: float = _PATIENCE_SECONDS,
+        lane: Lane = "profiles",
+        budget_path: Path | None = None,
+        bounds: Bounds | None = None,
+        patience_seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -87,10 +98,13 @@ class Connection:
         _check_key(key)
         self.host = _check_address(base_url, key)
         self.traffic = Traffic()
+        self.bounds = bounds or Bounds()
+        if patience_seconds is not None:
+            self.bounds = replace(self.bounds, patience=patience_seconds)
         self._key = SecretStr(key)
         self._base_url = base_url.rstrip("/")
-        self._limits = account_limits(base_url, key)
-        self._patience = patience_seconds
+        self._budget = account_budget(base_url, key, budget_path)
+        self._lane: Lane = lane
         self._clock = clock
         self._sleep = sleep
 
@@ -113,11 +127,11 @@ class Connection:
         `KlaviyoUnreachable`, and `OutcomeUnknown` instead of trying again when it is not `repeatable`.
         """
         url, headers = self._address(operation, id, query)
-        limiter = self._limits.of(f"{operation.method} {operation.path}", operation.tier)
-        deadline = self._clock() + self._patience
+        limiter = self._budget.limiter(f"{operation.method} {operation.path}", operation.tier, self._lane)
+        self._await_turn(limiter, operation, self._clock() + self.bounds.turn, "others use up its limits")
+        deadline = self._clock() + self.bounds.patience
         failures = throttles = 0
         while True:
-            self.traffic.waited_seconds += limiter.wait()
             answer = self._attempt(operation, url, headers, body)
             if isinstance(answer, dict):
                 return answer
@@ -125,18 +139,38 @@ class Connection:
                 raise OutcomeUnknown(f"Klaviyo ({self.host}): {answer.reason}, could not {operation.words}")
             if answer.is_throttled:
                 throttles += 1
-                pause = _backoff(throttles) if answer.retry_after is None else answer.retry_after
+                self.traffic.throttled += 1
+                # As long as asked; longer when that did not help.
+                pause = max(answer.retry_after or 0.0, self._backoff(throttles))
+                pause = min(pause, self.bounds.longest_throttle)
                 limiter.pause(pause)  # for everybody: the budget is the account's
             else:
                 failures += 1
-                pause = _backoff(failures)
+                pause = self._backoff(failures)
             if failures >= _ATTEMPTS or self._clock() + pause > deadline:
-                raise KlaviyoUnreachable(
-                    f"Klaviyo ({self.host}): {answer.reason}, could not {operation.words}; "
-                    "run the sync again later, it goes on where it stopped"
-                )
+                raise self._unreachable(operation, answer.reason)
             if not answer.is_throttled:
                 self._sleep(pause)
+            self._await_turn(limiter, operation, deadline, answer.reason)
+
+    def _await_turn(self, limiter: Limiter, operation: Operation, deadline: float, reason: str) -> None:
+        while (pause := limiter.reserve()) > 0:
+            if self._clock() + pause > deadline:
+                limiter.leave()
+                raise self._unreachable(operation, reason)
+            self._sleep(pause)
+            self.traffic.waited_seconds += pause
+
+    def _unreachable(self, operation: Operation, reason: str) -> KlaviyoUnreachable:
+        return KlaviyoUnreachable(
+            f"Klaviyo ({self.host}): {reason}, could not {operation.words}; "
+            "run the sync again later, it goes on where it stopped"
+        )
+
+    def _backoff(self, attempt: int) -> float:
+        """Seconds before the next attempt: doubling, bounded, and never the same for two clients."""
+        longest = min(self.bounds.first_backoff * 2 ** (attempt - 1), _LONGEST_BACKOFF)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
     def pages(
         self,
@@ -145,20 +179,20 @@ class Connection:
         id: str = "",  # noqa: A002
         query: Query | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Every page of a collection. Raises `KlaviyoUnreachable` when a page leads to itself."""
+        """Every page of a collection. Raises `KlaviyoUnreachable` when its pages never end."""
         cursor: str | None = None
         seen: set[str] = set()
+        empty = 0
         while True:
             asked = {**(query or {}), **({"page[cursor]": cursor} if cursor else {})}
             page = self.send(operation, id=id, query=asked)
             yield page
-            cursor = _next_cursor(page)
+            cursor = next_cursor(page)
             if cursor is None:
                 return
-            if cursor in seen:
-                raise KlaviyoUnreachable(
-                    f"Klaviyo ({self.host}) leads {operation.words} in a circle of pages"
-                )
+            empty = 0 if page["data"] else empty + 1
+            if cursor in seen or empty > _MOST_EMPTY_PAGES:
+                raise self._unreachable(operation, "its pages never end")
             seen.add(cursor)
 
     @cached_property
@@ -170,7 +204,8 @@ class Connection:
         sdk = KlaviyoAPI(self._key.get_secret_value(), test_host=self._base_url, max_retries=1)
         # The pool would retry by itself, and obey Retry-After a second time.
         no_retries = urllib3.Retry(0, redirect=False, respect_retry_after_header=False)
-        sdk.api_client.rest_client.pool_manager.connection_pool_kw["retries"] = no_retries
+        pool = sdk.api_client.rest_client.pool_manager.connection_pool_kw
+        pool.update(retries=no_retries, blocksize=_PIECE_BYTES)
         return sdk.api_client
 
     def _address(
@@ -188,114 +223,43 @@ class Connection:
 
     def _attempt(
         self, operation: Operation, url: str, headers: dict[str, str], body: bytes | None
-    ) -> dict[str, Any] | _Failure:
+    ) -> dict[str, Any] | Failure:
         import urllib3
 
         self.traffic.requests += 1
         self.traffic.bytes_sent += len(body or b"")
+        if body is not None:
+            headers = {**headers, "Content-Length": str(len(body))}
         try:
             response = self._api.rest_client.pool_manager.request(
                 operation.method,
                 url,
-                body=body,
+                body=None if body is None else io.BytesIO(body),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+                timeout=urllib3.Timeout(connect=self.bounds.connect, read=self.bounds.read),
                 redirect=False,
+                preload_content=False,
             )
-        except urllib3.exceptions.SSLError:
-            # Never fall back to an unprotected connection, and never try a broken one again.
-            raise KlaviyoUnreachable(f"no trusted TLS connection to {self.host}: check the address") from None
+            data = self._content(response)
         except urllib3.exceptions.HTTPError as error:
-            return _connection_failure(error)
-        return self._read(operation, response)
+            return read_broken(self.host, error)
+        if data is None:
+            return Failure("its answer does not end", may_have_arrived=True)
+        return read_answer(operation, self.host, response.status, response.headers, data)
 
-    def _read(self, operation: Operation, response: Any) -> dict[str, Any] | _Failure:
-        status, data = response.status, response.data
-        kind = response.headers.get("content-type", "no content type").split(";")[0]
-        document = _document(data, kind)
-        if status in operation.success:
-            if not operation.has_body and kind != "text/html":
-                return {}
-            if isinstance(document, dict) and "data" in document:
-                return document
-        elif status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.traffic.throttled += 1
-            wait = retry_after_seconds(response.headers.get("retry-after"), response.headers.get("date"))
-            asked = "" if wait is None else f", asks to wait {wait:.0f} s"
-            return _Failure(f"throttled{asked}", is_throttled=True, retry_after=wait)
-        elif status == HTTPStatus.UNAUTHORIZED:
-            raise KlaviyoUnauthorized(
-                f"Klaviyo ({self.host}) does not accept the API key (401): check KLAVIYO_API_KEY"
-            )
-        elif status == HTTPStatus.FORBIDDEN and document is not None:
-            raise KlaviyoForbidden(
-                f"the API key must not {operation.words} (403): give it the scopes {operation.scopes}"
-            )
-        elif 400 <= status < 500 and status not in _TRANSIENT and document is not None:
-            raise KlaviyoRefused(operation.words, status, _problems(document))
-        # A page of a proxy, a server error, or a success that nobody can read: what was done is not known.
-        return _Failure(f"answered {status} with {kind}", may_have_arrived=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """An attempt that may be repeated."""
-
-    reason: str
-    may_have_arrived: bool = False
-    is_throttled: bool = False
-    retry_after: float | None = None
-
-
-def _backoff(attempt: int) -> float:
-    """Seconds before the next attempt: doubling, bounded, and never the same for two clients."""
-    return min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
-
-
-def _connection_failure(error: Exception) -> _Failure:
-    import urllib3
-
-    cause = getattr(error, "reason", None) or error
-    if isinstance(cause, urllib3.exceptions.NameResolutionError):
-        return _Failure("its name cannot be resolved")
-    if isinstance(cause, urllib3.exceptions.NewConnectionError):
-        return _Failure("cannot be reached")
-    if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
-        return _Failure("cannot be reached in time")
-    if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-        return _Failure(f"no answer within {_READ_SECONDS:.0f} s", may_have_arrived=True)
-    return _Failure("the connection broke", may_have_arrived=True)
-
-
-def _document(data: bytes, kind: str) -> dict[str, Any] | None:
-    """A JSON object from an answer that says it is JSON, else None."""
-    if "json" not in kind:
-        return None
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _problems(document: Mapping[str, Any]) -> list[ApiProblem]:
-    return [api_problem(entry) for entry in document.get("errors") or [] if isinstance(entry, dict)]
-
-
-def api_problem(entry: Mapping[str, Any]) -> ApiProblem:
-    """An entry of Klaviyo's `errors` or of a job's import errors; any part of it may be missing."""
-    source = entry.get("source") or {}
-    words = entry.get("detail") or entry.get("title") or ""
-    return ApiProblem(
-        code=str(entry.get("code") or "unknown"),
-        detail=without_personal_data(str(words)),
-        pointer=str(source.get("pointer") or "") if isinstance(source, Mapping) else "",
-    )
-
-
-def _next_cursor(page: Mapping[str, Any]) -> str | None:
-    link = (page.get("links") or {}).get("next")
-    return parse_qs(urlsplit(link).query).get("page[cursor]", [None])[0] if link else None
+    def _content(self, response: Any) -> bytes | None:
+        """The body; None when it takes longer or is larger than any answer of Klaviyo's."""
+        deadline = self._clock() + self.bounds.read
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.read1(_PIECE_BYTES, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > _MOST_BYTES or self._clock() > deadline:
+                response.close()
+                return None
+        response.release_conn()
+        return b"".join(pieces)
 
 
 def _check_key(key: str) -> None:
@@ -306,7 +270,7 @@ def _check_key(key: str) -> None:
 def _check_address(base_url: str, key: str) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KlaviyoError(f"the Klaviyo address {base_url!r} is not a URL: use https://a.klaviyo.com")
+        raise KlaviyoError("the Klaviyo address is not a URL: use https://a.klaviyo.com")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not key.startswith("pk_demo"):
         raise KlaviyoError(
             f"the Klaviyo address at {parts.hostname} is not https: the key would travel in clear"

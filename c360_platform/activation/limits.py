@@ -1,24 +1,18 @@
-"""Klaviyo's rate limits, kept on our side so that they are not met on theirs.
+"""Klaviyo's rate limits: the tiers of its endpoints, what they take at least, and what a Retry-After means.
 
-Belongs here: windows, waiting, and what a Retry-After means. Does not belong here: requests (`transport`).
-Klaviyo counts per account and endpoint in fixed windows of a second and a minute. We do not know when its
-windows begin, so ours slide: what holds in every sliding window holds in every fixed one.
+Belongs here: numbers and their reading. Does not belong here: counting what was asked (`budget`), requests
+(`connection`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-# Requests may travel at different speeds: what left a second apart can arrive closer together.
-_MARGIN_SECONDS = 0.02
+LONGEST_WINDOW = 60.0
+"""Seconds of Klaviyo's longest window: after so long every request is allowed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +21,11 @@ class Tier:
 
     burst: int
     steady: int
+
+    @property
+    def windows(self) -> tuple[tuple[int, float], ...]:
+        """`((requests, seconds), …)`: at most so many within any such span."""
+        return (self.burst, 1.0), (self.steady, LONGEST_WINDOW)
 
     def minimal_seconds(self, requests: int) -> int:
         """From the first of so many requests to the last, at the soonest that the windows allow."""
@@ -41,74 +40,6 @@ S = Tier(3, 60)
 M = Tier(10, 150)
 L = Tier(75, 700)
 XL = Tier(350, 3500)
-
-
-class Limiter:
-    """Grants requests so that no window of a second or a minute ever holds more than its tier allows.
-
-    Each caller is given its moment at once and sleeps until then, so callers are served in order.
-    """
-
-    def __init__(
-        self,
-        tier: Tier,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._tier = tier
-        self._clock = clock
-        self._sleep = sleep
-        self._granted: deque[float] = deque(maxlen=tier.steady)
-        self._not_before = float("-inf")
-        self._lock = threading.Lock()
-
-    def wait(self) -> float:
-        """Sleep until a request may leave; the seconds slept."""
-        with self._lock:
-            now = self._clock()
-            moment = max(now, self._not_before, *self._earliest())
-            self._granted.append(moment)
-        if moment > now:
-            self._sleep(moment - now)
-        return moment - now
-
-    def pause(self, seconds: float) -> None:
-        """Nobody before this many seconds from now: Klaviyo said so."""
-        with self._lock:
-            self._not_before = max(self._not_before, self._clock() + seconds)
-
-    def _earliest(self) -> list[float]:
-        granted, tier = self._granted, self._tier
-        moments = [granted[-1]] if granted else []
-        if len(granted) >= tier.burst:
-            moments.append(granted[-tier.burst] + 1 + _MARGIN_SECONDS)
-        if len(granted) >= tier.steady:
-            moments.append(granted[-tier.steady] + 60 + _MARGIN_SECONDS)
-        return moments
-
-
-class AccountLimits:
-    """The limiters of one account, one for each endpoint."""
-
-    def __init__(self) -> None:
-        self._limiters: dict[str, Limiter] = {}
-        self._lock = threading.Lock()
-
-    def of(self, endpoint: str, tier: Tier) -> Limiter:
-        with self._lock:
-            return self._limiters.setdefault(endpoint, Limiter(tier))
-
-
-_accounts: dict[str, AccountLimits] = {}
-_accounts_lock = threading.Lock()
-
-
-def account_limits(base_url: str, api_key: str) -> AccountLimits:
-    """The limits that every client of this process with this key shares; the key itself is not kept."""
-    name = hashlib.sha256(f"{base_url}\n{api_key}".encode()).hexdigest()
-    with _accounts_lock:
-        return _accounts.setdefault(name, AccountLimits())
 
 
 def retry_after_seconds(value: str | None, date: str | None = None) -> float | None:
@@ -134,6 +65,6 @@ def retry_after_seconds(value: str | None, date: str | None = None) -> float | N
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,9 +1,7 @@
 """Klaviyo as the engine uses it: the few endpoints of a sync, each as one method with plain values.
 
-Belongs here: paths, queries, pages, and the parts of an answer that matter. Does not belong here: limits and
-retries (`connection`), bodies (`payloads`), and what an answer means for a row (`engine`).
-
-There is no operation on consent or suppression in here: no sync can subscribe or unsubscribe anybody.
+Belongs here: queries, pages, and the parts of an answer that matter. Does not belong here: paths
+(`endpoints`), limits and retries (`connection`), bodies (`payloads`), and what an answer means for a row.
 """
 
 from __future__ import annotations
@@ -17,67 +15,53 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from c360_platform.activation.connection import Connection, Operation, OutcomeUnknown, Query, api_problem
+from c360_platform.activation.answers import api_problem
+from c360_platform.activation.connection import Connection, OutcomeUnknown, Query
+from c360_platform.activation.endpoints import (
+    ACCOUNTS,
+    CREATE_LIST,
+    EVENTS,
+    IMPORT,
+    JOB,
+    JOB_ERRORS,
+    JOBS,
+    LISTS,
+    MEMBERS,
+    METRICS,
+    PROFILE,
+    PROFILES,
+    REMOVE,
+    SEND_EVENTS,
+)
 from c360_platform.activation.errors import ApiProblem, KlaviyoError, KlaviyoRefused
-from c360_platform.activation.limits import XL, XS, L, M
+
+__all__ = [  # the endpoints are named here for those who count calls
+    "ACCOUNTS",
+    "ADDRESSES_PER_FILTER",
+    "CREATE_LIST",
+    "EVENTS",
+    "FORGOTTEN",
+    "IMPORT",
+    "JOB",
+    "JOBS",
+    "JOB_ERRORS",
+    "LISTS",
+    "MEMBERS",
+    "METRICS",
+    "PROFILE",
+    "PROFILES",
+    "REMOVE",
+    "SEND_EVENTS",
+    "ImportJob",
+    "ImportProblem",
+    "Klaviyo",
+]
 
 ADDRESSES_PER_FILTER = 100
 _PAGE = 100
 _EVENT_PAGE = 1_000
 FORGOTTEN = "forgotten"  # Klaviyo keeps a job for seven days
 _FINISHED = frozenset({"complete", "cancelled", FORGOTTEN})
-
-IMPORT = Operation(
-    "start a profile import",
-    "POST",
-    "/api/profile-bulk-import-jobs",
-    M,
-    "profiles:write, lists:write",
-    (202,),
-)
-JOBS = Operation(
-    "list profile imports", "GET", "/api/profile-bulk-import-jobs", M, "profiles:read, lists:read", (200,)
-)
-JOB = Operation(
-    "read a profile import",
-    "GET",
-    "/api/profile-bulk-import-jobs/{id}",
-    M,
-    "profiles:read, lists:read",
-    (200,),
-)
-JOB_ERRORS = Operation(
-    "read the errors of a profile import",
-    "GET",
-    "/api/profile-bulk-import-jobs/{id}/import-errors",
-    M,
-    "profiles:read, lists:read",
-    (200,),
-)
-PROFILE = Operation("write a profile", "POST", "/api/profile-import", L, "profiles:write", (200, 201))
-PROFILES = Operation("find profiles", "GET", "/api/profiles", L, "profiles:read", (200,))
-LISTS = Operation("find lists", "GET", "/api/lists", L, "lists:read", (200,))
-CREATE_LIST = Operation("create a list", "POST", "/api/lists", M, "lists:write", (201,))
-MEMBERS = Operation(
-    "read a list's members", "GET", "/api/lists/{id}/profiles", L, "lists:read, profiles:read", (200,)
-)
-REMOVE = Operation(
-    "remove profiles from a list",
-    "DELETE",
-    "/api/lists/{id}/relationships/profiles",
-    M,
-    "lists:write, profiles:write",
-    (204,),
-    has_body=False,
-)
-SEND_EVENTS = Operation(
-    "send events", "POST", "/api/event-bulk-create-jobs", M, "events:write", (202,), has_body=False
-)
-EVENTS = Operation(
-    "read events", "GET", "/api/events", XL, "events:read, metrics:read, profiles:read", (200,)
-)
-ACCOUNTS = Operation("read the account", "GET", "/api/accounts", XS, "accounts:read", (200,))
-METRICS = Operation("list metrics", "GET", "/api/metrics", M, "metrics:read", (200,))
 
 
 @dataclass(frozen=True, slots=True)

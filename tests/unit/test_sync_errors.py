@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from c360_platform.activation.connection import Connection, api_problem
+from c360_platform.activation.answers import api_problem
+from c360_platform.activation.connection import Connection
 from c360_platform.activation.errors import KlaviyoError, KlaviyoUnauthorized, without_personal_data
 from c360_platform.activation.transport import Klaviyo
 
