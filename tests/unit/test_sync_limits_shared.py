@@ -233,7 +233,7 @@ def test_the_file_holds_neither_key_nor_address(tmp_path: Path) -> None:
         assert KEY not in repr(shown) + repr(vars(shown))
 
 
-# Sends what it may and prints when; with a number it is killed in the middle of a count.
+# Sends what it may and prints when; with a number above 0 it is killed in the middle of a count.
 PROCESS = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -262,7 +262,7 @@ for _ in range(requests):
 
 def test_processes_share_one_budget_and_survive_the_kill_of_one(tmp_path: Path) -> None:
     path = tmp_path / "budget.sqlite"
-    plans = [(25, 0), (25, 0), (25, 12)]
+    plans = [(25, -1), (25, -1), (25, 12)]
 
     processes = [
         subprocess.Popen(
