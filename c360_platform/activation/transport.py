@@ -6,8 +6,9 @@ Belongs here: queries, pages, and the parts of an answer that matter. Does not b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -55,6 +56,7 @@ __all__ = [  # the endpoints are named here for those who count calls
     "ImportJob",
     "ImportProblem",
     "Klaviyo",
+    "RecordedEvent",
 ]
 
 ADDRESSES_PER_FILTER = 100
@@ -85,6 +87,16 @@ class ImportProblem:
     problem: ApiProblem
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as Klaviyo shows it; `key` is its unique id, `second` since 1970, `email` may be empty."""
+
+    key: str
+    second: int
+    email: str
+    properties: Mapping[str, Any] = field(repr=False)
+
+
 class Klaviyo:
     """The account behind a private key. `base_url` has no path, as in https://a.klaviyo.com.
 
@@ -94,6 +106,9 @@ class Klaviyo:
     def __init__(self, api_key: SecretStr | str, base_url: str, **options: Any) -> None:
         self._connection = Connection(api_key, base_url, **options)
         self.traffic = self._connection.traffic
+        key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+        # The same for all clients with this key and address; the key itself cannot be told from it.
+        self.identity = hashlib.sha256(f"{base_url}\n{key}".encode()).hexdigest()
 
     def __repr__(self) -> str:
         return f"Klaviyo({self._connection.host!r})"
@@ -245,23 +260,41 @@ class Klaviyo:
         return others | ours
 
     def event_ids(self, metric_id: str, first: int, last: int) -> Iterator[str]:
-        """The unique ids of a metric's events between two seconds since 1970, both included."""
+        """The unique ids of a metric's events between two seconds since 1970, both included, by time."""
+        for page in self._events(metric_id, first, last, {"fields[event]": "event_properties"}):
+            for resource in page["data"]:
+                properties = (resource.get("attributes") or {}).get("event_properties") or {}
+                if "$event_id" in properties:
+                    yield str(properties["$event_id"])
+
+    def recorded_events(self, metric_id: str, first: int, last: int) -> Iterator[RecordedEvent]:
+        """The same events whole."""
+        query: Query = {
+            "include": "profile",
+            "fields[event]": "event_properties,timestamp",
+            "fields[profile]": "email",
+        }
+        for page in self._events(metric_id, first, last, query):
+            emails = {resource["id"]: _email(resource) for resource in page.get("included") or []}
+            for resource in page["data"]:
+                attributes = resource.get("attributes") or {}
+                properties = attributes.get("event_properties") or {}
+                profile = ((resource.get("relationships") or {}).get("profile") or {}).get("data") or {}
+                yield RecordedEvent(
+                    key=str(properties.get("$event_id")),
+                    second=int(attributes.get("timestamp") or 0),
+                    email=emails.get(profile.get("id"), ""),
+                    properties=properties,
+                )
+
+    def _events(self, metric_id: str, first: int, last: int, query: Query) -> Iterator[dict[str, Any]]:
         conditions = [
             _equals("metric_id", metric_id),
             f"greater-or-equal(datetime,{_moment(first)})",
             f"less-or-equal(datetime,{_moment(last)})",
         ]
-        query: Query = {
-            "filter": ",".join(conditions),
-            "fields[event]": "event_properties",
-            "page[size]": _EVENT_PAGE,
-            "sort": "datetime",
-        }
-        for page in self._connection.pages(EVENTS, query=query):
-            for resource in page["data"]:
-                properties = (resource.get("attributes") or {}).get("event_properties") or {}
-                if "$event_id" in properties:
-                    yield str(properties["$event_id"])
+        window: Query = {"filter": ",".join(conditions), "page[size]": _EVENT_PAGE, "sort": "datetime"}
+        return self._connection.pages(EVENTS, query={**window, **query})
 
 
 def _identifier(document: dict[str, Any]) -> str:
