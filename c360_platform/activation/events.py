@@ -19,7 +19,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, RowsAhead, Run, rejection_of, without
-from c360_platform.activation.errors import ApiProblem
+from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.payloads import event_body
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _POINTER = re.compile(
     r"/data/attributes/events-bulk-create/data/(\d+)(?:/attributes/events/data/(\d+))?(?:/|$)"
 )
+# The documentation says of bulk events that a unique id which is known already fails the whole request. In
+# which words is not documented.
+_REPEATED = re.compile(r"repeat|duplicat|already|exist", re.IGNORECASE)
 # Klaviyo indexes events after it has taken them, back-dated ones later. What is missing then is sent again.
 _INDEXED_WITHIN = timedelta(hours=1)
 _MOST_SENDS = 3
@@ -48,12 +51,16 @@ class Awaited:
 class Events:
     """The lane `event`; a `BulkLane` of events."""
 
+    reads_rows = True
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sender = BulkSender(run, self)
         self._rows = RowsAhead(run, (*ROW_COLUMNS, "recipient", "occurred_s"))
         self._metric_ids: dict[str, list[str]] = {}
         self._only: frozenset[str] | None = None  # of the batch being sent again: the events that are missing
+        self._there: set[str] = set()  # events that Klaviyo refused because it has them
+        self._body: pa.Table | None = None  # the rows of the last body, to which pointers refer
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         """Send the batches and wait until their events can be read; what is not found stays pending."""
@@ -88,24 +95,46 @@ class Events:
             return rows
         return without(rows, {at for at, key in enumerate(rows["key"].to_pylist()) if key not in only})
 
-    def post(self, batch: Batch, rows: pa.Table) -> str:
-        first_news = self.run.now.timestamp() - 3600 * self.run.spec.backfill_after_hours
-        old = [batch.is_backfill or second < first_news for second in rows["occurred_s"].to_pylist()]
-        self.run.klaviyo.send_events(
-            event_body(zip(rows["recipient"].to_pylist(), rows["payload"].to_pylist(), old, strict=True))
-        )
-        return ""
+    def post(self, batch: Batch, rows: pa.Table | None) -> str:
+        rows = self.rows(batch) if rows is None else rows
+        while True:
+            try:
+                self._post(batch, rows)
+            except KlaviyoRefused as refusal:
+                if not _means_repeated(refusal):
+                    raise
+            else:
+                return ""
+            # Somebody has sent some of them before: only the others are sent.
+            found = set(rows["key"].to_pylist()) - self._missing([batch])[batch.batch_id]
+            if found <= self._there:
+                # What cannot be read yet is known soon; until then nobody can tell what is to be sent.
+                self.run.say("Klaviyo has events of a batch already but does not show them yet")
+                return ""
+            self._there |= found
 
     def index_of(self, pointer: str, rows: pa.Table) -> int | None:
         match = _POINTER.match(pointer)
+        body = rows if self._body is None else self._body
         if match is None:
             return None
         entry, event = int(match[1]), int(match[2] or 0)
         groups = groupby(
-            range(rows.num_rows), key=rows["recipient"].to_pylist().__getitem__
+            range(body.num_rows), key=body["recipient"].to_pylist().__getitem__
         )  # as in the body
         indices = next((list(group) for number, (_, group) in enumerate(groups) if number == entry), [])
-        return indices[event] if event < len(indices) else None
+        if event >= len(indices):
+            return None
+        return rows["position"].to_pylist().index(body["position"][indices[event]].as_py())
+
+    def _post(self, batch: Batch, rows: pa.Table) -> None:
+        keys = rows["key"].to_pylist()
+        self._body = body = without(rows, {at for at, key in enumerate(keys) if key in self._there})
+        if body.num_rows:
+            first_news = self.run.now.timestamp() - 3600 * self.run.spec.backfill_after_hours
+            old = [batch.is_backfill or second < first_news for second in body["occurred_s"].to_pylist()]
+            texts = zip(body["recipient"].to_pylist(), body["payload"].to_pylist(), old, strict=True)
+            self.run.klaviyo.send_events(event_body(texts))
 
     def _await(self, batches: Sequence[Batch]) -> None:
         waiting = list(batches)
@@ -163,6 +192,15 @@ class Events:
             batch, [rejection_of(rows, at, problem) for at, key in enumerate(keys) if key in lost]
         )
         self.run.confirm([batch])
+
+
+def _means_repeated(refusal: KlaviyoRefused) -> bool:
+    """Whether a body is refused because of events that are known; such a row is no bad row."""
+    return any(
+        "unique_id" in problem.pointer + problem.detail
+        and _REPEATED.search(f"{problem.code} {problem.detail}")
+        for problem in refusal.problems
+    )
 
 
 def windows(seconds: Iterable[int]) -> Iterator[tuple[int, int]]:
