@@ -5,16 +5,59 @@ Belongs here: statements on the state and the plan about membership. Does not be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.ledger_tables import ledger_table
+from c360_platform.activation.ledger_tables import Batch, ledger_table, within
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from c360_platform.activation.dialects import Dialect
+    from c360_platform.activation.spec import SyncSpec
     from c360_platform.warehouse import Statement
+
+INGESTED_PROFILES = "profiles"  # in the schema of our own Klaviyo ingest
+
+
+def departures(
+    spec: SyncSpec,
+    dialect: Dialect,
+    model: str,
+    columns: Sequence[str],
+    *,
+    leave_after: datetime | None,
+    not_open: str,
+) -> str:
+    """A SELECT of these columns, for the plan: rows of the state that are no longer rows of the model.
+
+    Ours are removed once they have been gone before the moment `leave_after` (None: at once), until then they
+    are `leaving`; who was on the list before us is released. It reads the plan's CTE `known`; `not_open` is
+    a condition that leaves out rows of open batches.
+    """
+    is_over = "1 = 1"
+    if leave_after is not None:
+        moment = leave_after.isoformat(sep=" ", timespec="seconds")
+        is_over = f"known.gone_at <= cast('{moment}' as {dialect.timestamp})"
+    values = {
+        "operation": f"case when not known.is_ours then 'release' when {is_over} then 'remove' "
+        "else 'leaving' end",
+        "key": "known.key",
+        "payload_hash": "known.payload_hash",
+        "is_ours": "known.is_ours",
+        "is_new": "false",
+        "filled": "''",
+        "cleared": "''",
+        "occurred_s": f"cast(null as {dialect.integer})",
+    }
+    listed = ", ".join(values.get(name, f"cast(null as {dialect.string})") for name in columns)
+    key = f"lower({dialect.trim(dialect.name(spec.key))})"
+    return f"""select {listed}
+    from known left join (select distinct {key} as present_key from {model}) as present
+        on present.present_key = known.key
+    where present.present_key is null {not_open}"""
 
 
 class Membership:
@@ -70,6 +113,44 @@ class Membership:
             self.warehouse.transaction(statements)
             self.warehouse.execute(f"drop table {present}")
         return adopted
+
+    def ingested_ids(self, schema: str, batches: Sequence[Batch]) -> dict[str, str]:
+        """Address to Klaviyo's id for rows of these batches, as far as our own ingest in `schema` has them.
+
+        Of several profiles with one address the one that changed last counts; deleted ones never do.
+        """
+        columns = self.warehouse.columns(schema, INGESTED_PROFILES) if schema else {}
+        if not {"id", "email"} <= columns.keys():
+            return {}
+        order = ", ".join(f"raw.{name} desc" for name in ("updated", "id") if name in columns)
+        present = "and not coalesce(raw.is_deleted, false)" if "is_deleted" in columns else ""
+        rows = self.warehouse.table(
+            f"select key, id from (select planned.key, raw.id, "
+            f"row_number() over (partition by planned.key order by {order}) as place "
+            f"from (select key from {self.ledger.plan} where {within(batches)}) as planned "
+            f"join {self.warehouse.relation(schema, INGESTED_PROFILES)} as raw "
+            f"on lower({self.ledger.dialect.trim('raw.email')}) = planned.key {present}) as found "
+            "where place = 1"
+        )
+        return dict(zip(rows["key"].to_pylist(), rows["id"].to_pylist(), strict=True))
+
+    def keep_tombstones(self, at: datetime, departures: int) -> None:
+        """Members who left the model are marked with `at`; the mark goes when they are back.
+
+        `departures` are the plan's rows that leave or are removed: without one there may be no plan. Nothing
+        is written when nobody left and nobody came back.
+        """
+        ledger = self.ledger
+        gone, back = "", "gone_at is not null"
+        if departures or ledger.has_open_batches():
+            out = f"select key from {ledger.plan} where operation in ('leaving', 'remove')"
+            gone = f"gone_at is null and key in ({out} and operation = 'leaving')"
+            back += f" and key not in ({out})"
+        for condition, mark in ((gone, [at]), (back, [])):
+            chosen = f"sync = {ledger.sync_literal} and {condition}"
+            if condition and ledger.number(f"select count(*) as n from {ledger.state} where {chosen}"):
+                value = "?" if mark else "null"
+                self.warehouse.execute(f"update {ledger.state} set gone_at = {value} where {chosen}", mark)
 
     def release(self) -> None:
         """Forget members that left the segment but were on the list before us: they stay on it."""
