@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from c360_platform.bench.processes import Ratio, machine
+from c360_platform.bench.sync_goals import Figure
 
-__all__ = ["Ratio", "run_benchmarks"]
+__all__ = ["Figure", "Ratio", "run_benchmarks"]
 
 DEFAULT_ROUNDS = 3
 
@@ -23,25 +24,29 @@ def run_benchmarks(
     rounds: int = DEFAULT_ROUNDS,
     long: bool = False,
     say: Callable[[str], None] | None = None,
-) -> list[Ratio]:
+) -> list[Ratio | Figure]:
     """Measure every ratio in a directory of its own and say one line for each.
 
     `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating. With
-    `long` also say what memory an ingest of a million tickets takes, which needs minutes and 8 GB of disk.
+    `long` syncs have a million profiles and more time under the limits, and also say what memory an ingest of
+    a million tickets takes, which needs minutes and 8 GB of disk.
     """
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
     from c360_platform.bench.ingest_speed import ingest_memory, ingest_ratios
     from c360_platform.bench.sandbox_speed import sandbox_ratios
+    from c360_platform.bench.sync_speed import LONG, Size, sync_figures
 
     say = say or _print
     say(machine())
-    ratios = []
+    ratios: list[Ratio | Figure] = []
+    size = LONG if long else Size()
     with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
         place = Path(directory)
         for measure in (
             lambda: sandbox_ratios(place / "sandbox", rounds=rounds, say=say),
             lambda: ingest_ratios(place / "ingest", rounds=rounds, say=say),
+            lambda: sync_figures(place / "sync", rounds=rounds, say=say, size=size),
             lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
             lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
         ):

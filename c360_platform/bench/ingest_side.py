@@ -40,11 +40,11 @@ def run(side: str, subject: str, url: str, warehouse: Path) -> Spent:
     started, used = time.monotonic(), time.process_time()
     rows: int = load(subject, url, warehouse)
     wall, cpu = time.monotonic() - started, time.process_time() - used
-    return Spent(cpu, wall, _peak(), rows)
+    return Spent(cpu, wall, peak_bytes(), rows)
 
 
-def _peak() -> int:
-    """Bytes; of this program alone, where `ru_maxrss` begins with what its parent had."""
+def peak_bytes() -> int:
+    """The most memory that this program ever had; `ru_maxrss` begins with what its parent had."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1024
 
