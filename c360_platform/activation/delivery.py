@@ -19,6 +19,7 @@ from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefu
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.spec import SyncSpec
+from c360_platform.activation.spool import Spool
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,8 @@ _READ_AHEAD = 4  # batches, of 4.6 MB at most
 _STRIPPED_ROUNDS = 3
 # So many single rows refused without a pointer, and nothing accepted: then it is not the rows.
 _SUSPECTS = 3
+# How often the body of one batch and its parts may be refused: 14 times find one row among 10,000 by halving.
+MOST_REFUSALS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class Run:
     now: datetime
     progress: Progress
     patience: Patience
-    overrides: Overrides = field(default_factory=Overrides)
+    overrides: Overrides
+    spool: Spool
     planned: int = 0
     sent: int = 0
     rejected: int = 0
@@ -103,6 +107,24 @@ class Run:
     def say(self, text: str) -> None:
         self.progress(f"{self.spec.name}: {text}")
 
+    def rows(self, batch: Batch, columns: Sequence[str]) -> pa.Table:
+        """Columns of the rows of a batch that are not rejected, in order; `payload` comes from the spool."""
+        return self.with_payloads(batch, self.ledger.rows(batch, plan_columns(columns)), columns)
+
+    def with_payloads(self, batch: Batch, rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+        """The columns in their order, after the plan's table was read for `plan_columns` of them."""
+        if "payload" not in columns:
+            return rows
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts = self.spool.of(batch).texts(batch.first, batch.last)
+        if len(texts) < rows.num_rows:  # rendered anew, without those that have changed
+            known = pa.array(list(texts), pa.int64())
+            rows = rows.filter(pc.is_in(rows["position"], value_set=known))
+        payloads = pa.array([texts[position] for position in rows["position"].to_pylist()], pa.string())
+        return rows.append_column("payload", payloads).select(list(columns))
+
     def accepted(self, batch: Batch, job_id: str, rows: int) -> Batch:
         known = self.ledger.accepted(batch, job_id, self.moment())
         self.sent += rows
@@ -120,6 +142,11 @@ class Run:
         """The batch is off; its rows are due again, and the run ends with this message."""
         self.ledger.failed([batch], self.moment(), message)
         self.failures.append(message)
+
+
+def plan_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """Those of the columns that are in the plan's table."""
+    return tuple(name for name in columns if name != "payload")
 
 
 class RowsAhead:
@@ -141,19 +168,26 @@ class RowsAhead:
             start = names.index(batch.batch_id) if batch.batch_id in names else None
             wanted = [batch] if start is None else self._queue[start : start + _READ_AHEAD]
             with self._run.ledger.warehouse.session():
-                self._read = {other.batch_id: self._run.ledger.rows(other, self._columns) for other in wanted}
+                self._run.spool.expect(wanted)
+                self._read = {other.batch_id: self._run.rows(other, self._columns) for other in wanted}
         return self._read.pop(batch.batch_id)
 
 
 class BulkLane(Protocol):
     """How one kind of rows travels in bodies of many. Rows are tables with the columns of `ROW_COLUMNS`."""
 
+    reads_rows: bool
+    """Whether a body is made of rows; else a whole batch goes as it lies in the spool."""
+
     def rows(self, batch: Batch) -> pa.Table:
         """The rows of a batch that are to be sent, in the order of its body."""
         ...
 
-    def post(self, batch: Batch, rows: pa.Table) -> str:
-        """Send a body; the job's id or an empty text. Raises `KlaviyoRefused`."""
+    def post(self, batch: Batch, rows: pa.Table | None) -> str:
+        """Send a body, of the whole batch without rows; the job's id or an empty text.
+
+        Raises `KlaviyoRefused`.
+        """
         ...
 
     def index_of(self, pointer: str, rows: pa.Table) -> int | None:
@@ -173,31 +207,47 @@ class BulkSender:
         self.run = run
         self.lane = lane
         self._suspects: list[tuple[Batch, Rejection]] = []
+        self._refusals = 0  # of the batch being sent
+        self._is_any_accepted = False
 
     def send(self, batch: Batch) -> list[Batch]:
-        """Send a batch; the batches that Klaviyo took, which are parts of it if it had to be cut."""
-        taken = self._send(batch, self.lane.rows(batch))
+        """Send a batch; the batches that Klaviyo took, which are parts of it if it had to be cut.
+
+        One that is refused again and again is given up in part: no answer may lead to a request a row.
+        """
+        self._refusals, self._is_any_accepted = 0, False
+        taken = self._send(batch, self.lane.rows(batch) if self.lane.reads_rows else None)
         self._reject_suspects()
         return taken
 
-    def _send(self, batch: Batch, rows: pa.Table) -> list[Batch]:
+    def _send(self, batch: Batch, rows: pa.Table | None) -> list[Batch]:
+        """`rows` is None until somebody has to look at single ones."""
         for attempt in count(1):
-            if rows.num_rows == 0:
+            number = (
+                self.run.spool.of(batch).count(batch.first, batch.last) if rows is None else rows.num_rows
+            )
+            if number == 0:
                 self.run.confirm([batch])
                 break
             try:
                 job_id = self.lane.post(batch, rows)
             except KlaviyoRefused as refusal:
+                rows = self.lane.rows(batch) if rows is None else rows
                 named = self._named_rows(refusal, rows)
                 if not named and rows.num_rows == 1:
                     self._suspect(batch, rows, refusal)
                     break
                 self.run.reject(batch, [rejection_of(rows, at, problem) for at, problem in named.items()])
                 rows = without(rows, named)
+                self._refusals += 1
+                if self._refusals >= MOST_REFUSALS and rows.num_rows:
+                    self._give_up(batch, refusal)
+                    break
                 if (not named or attempt >= _STRIPPED_ROUNDS) and rows.num_rows > 1:
                     return self._send_halves(batch, rows)
             else:
-                taken = self.run.accepted(batch, job_id, rows.num_rows)
+                taken = self.run.accepted(batch, job_id, number)
+                self._is_any_accepted = True
                 self._reject_suspects()
                 return [taken]
         return []
@@ -223,6 +273,12 @@ class BulkSender:
         parts = [_part(batch, number, half) for number, half in enumerate(halves)]
         self.run.ledger.split(batch, parts, self.run.run_id, self.run.moment())
         return [taken for part, half in zip(parts, halves, strict=True) for taken in self._send(part, half)]
+
+    def _give_up(self, batch: Batch, refusal: KlaviyoRefused) -> None:
+        words = f"{refusal}, the {self._refusals}th time for one batch"
+        if not self._is_any_accepted:
+            raise SyncRefused(f"sync {self.run.spec.name}: {words}, and nothing of it was taken")
+        self.run.fail(batch, f"{words}; the rest of it is due again")
 
     def _suspect(self, batch: Batch, rows: pa.Table, refusal: KlaviyoRefused) -> None:
         problem = refusal.problems[0] if refusal.problems else ApiProblem("refused", "")

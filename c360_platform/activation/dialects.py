@@ -26,7 +26,7 @@ _LIST = re.compile(r"ARRAY<(?P<bigquery>\w+)>|(?P<duckdb>[^\[\]]+)\[\]")
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"VARCHAR|STRING|UUID|ENUM\(.*\)|CHAR.*|TEXT", "text"),
     (r"BOOL(EAN)?", "boolean"),
-    (r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT64", "integer"),
+    (r"U?(TINY|SMALL|BIG)INT|HUGEINT|U?INTEGER|INT64", "integer"),
     (r"DECIMAL.*|(BIG)?NUMERIC.*", "decimal"),
     (r"DOUBLE|FLOAT(64)?|REAL", "double"),
     (r"DATE", "date"),
@@ -46,8 +46,13 @@ _EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, ho
 _LARGEST_DOUBLE = "1e308"  # with fifteen digits the very largest would be more than a double holds
 # White space of Unicode (RE2), which BigQuery's TRIM takes away and DuckDB's takes only in part.
 _BLANKS = r"[\s\p{Z}\x0b\x{85}]+"
-# Control characters whose JSON escapes have letters, which one engine writes large and the other small.
+# Control characters whose JSON escapes have letters, which one engine writes large and the other small. DuckDB
+# finds their escapes, and not the second half of an escaped backslash, in the finished text.
 _DROPPED = r"[\x0b\x0e\x0f\x1a-\x1f]"
+_DROPPED_ESCAPES = r"(\\\\)|\\u00(?:0[bBeEfF]|1[a-fA-F])"
+# Numbers that JSON or a double cannot hold, looked for outside of strings: DuckDB's JSON takes NaN and 1e999.
+_JSON_STRING = r'"([^"\\]|\\.)*"'
+_JSON_NUMBER_TOO_LARGE = r"N|I|[eE][+]?[0-9]{3}|[0-9]{309}"
 
 
 class Dialect:
@@ -69,6 +74,16 @@ class Dialect:
             return _LISTS.get(self.kind(element["bigquery"] or element["duckdb"]))
         return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, type_name)), None)
 
+    def type(self, letter: str) -> str:
+        """The type for a letter of the ledger's tables: s(tring), i(nteger), b(oolean), t(imestamp), n(umber)."""
+        return {
+            "s": self.string,
+            "i": self.integer,
+            "b": self.boolean,
+            "t": self.timestamp,
+            "n": self.double,
+        }[letter]
+
     def name(self, column: str) -> str:
         return '"' + column.replace('"', '""') + '"'
 
@@ -80,7 +95,11 @@ class Dialect:
 
     def trim(self, text: str) -> str:
         """Without white space of any kind around it."""
-        return f"regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g')"  # trim(…, characters) is slow
+        slow = f"regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g')"  # trim(…, characters) is slow too
+        return (
+            f"case when ascii({text}) between 33 and 126 and ascii(right({text}, 1)) between 33 and 126 "
+            f"then {text} else {slow} end"
+        )
 
     def md5(self, text: str) -> str:
         """Thirty-two hex digits, the same in every version: hash functions made for joins are not."""
@@ -93,6 +112,10 @@ class Dialect:
         """`pattern` is RE2 without backslashes, which the engines' literals treat differently."""
         return f"regexp_matches({text}, {self.literal(pattern)})"
 
+    def glued(self, parts: Sequence[str]) -> str:
+        """The parts, none of them null, as one text: a chain of || would copy it once for each."""
+        return f"concat({', '.join(parts)})"
+
     def joined(self, parts: Sequence[str], separator: str = ",") -> str:
         """The parts that are not null, joined; an empty text when all are."""
         if not parts:
@@ -100,12 +123,20 @@ class Dialect:
         return f"concat_ws({self.literal(separator)}, {', '.join(parts)})"
 
     def json_string(self, text: str) -> str:
-        """Text as a JSON string, without nine control characters that the engines escape differently."""
-        return f"cast(to_json(regexp_replace({text}, '{_DROPPED}', '', 'g')) as varchar)"
+        """Text as a JSON string; what it needs to be the same on both engines, `portable` adds."""
+        return f"cast(to_json({text}) as varchar)"
 
     def portable(self, json: str) -> str:
-        """JSON text with line and paragraph separators escaped, as BigQuery does."""
-        return f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
+        """A column of JSON text as both engines write it.
+
+        Line and paragraph separators are escaped, nine control characters that are escaped differently left
+        out. The column is named several times: it must not be an expression.
+        """
+        separators = f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
+        return (
+            f"case when contains({json}, '\\u00') or contains({json}, chr(8232)) or contains({json}, chr(8233)) "
+            f"then regexp_replace({separators}, '{_DROPPED_ESCAPES}', '\\1', 'g') else {json} end"
+        )
 
     def iso_time(self, expression: str, kind: Kind) -> str:
         """Seconds precision with offset +00:00; a time without zone is taken as UTC."""
@@ -134,7 +165,14 @@ class Dialect:
         return self.float(expression) if kind == "double" else self.text(expression)
 
     def decimal(self, expression: str) -> str:
-        return f"regexp_replace({self.text(expression)}, '[.]0*$|([.][0-9]*[1-9])0*$', '\\1')"
+        text = self.text(expression)
+        short = f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
+        # a column that is all places writes .5
+        return (
+            f"case when left({text}, 1) = '.' then concat('0', rtrim(rtrim({text}, '0'), '.')) "
+            f"when left({text}, 2) = '-.' then concat('-0', rtrim(rtrim(substr({text}, 2), '0'), '.')) "
+            f"else {short} end"
+        )
 
     def float(self, expression: str) -> str:
         """More than fifteen digits would be noise of adding up in another order; plus 0 makes -0 a 0."""
@@ -146,9 +184,20 @@ class Dialect:
             return self.json_string(self.text(expression))
         if kind in ("date", "timestamp", "naive"):
             return f"""'"' || {self.plain(expression, kind)} || '"'"""
+        if kind == "json":
+            return f"case when not {self.is_missing(expression, kind)} then {self.json_text(expression)} end"
+        if kind == "list of text":
+            return self.text_list(expression)
         if kind in _ELEMENTS:
             return self.json_list(expression, f"coalesce({self.json('element', _ELEMENTS[kind])}, 'null')")
         return self.plain(expression, kind)
+
+    def json_text(self, expression: str) -> str:
+        """A column of type JSON as its text; DuckDB's may have commas too many as it was written."""
+        return f"cast(json_extract({expression}, '$') as varchar)"
+
+    def text_list(self, expression: str) -> str:
+        return f"case when len({expression}) > 0 then cast(to_json({expression}) as varchar) end"
 
     def json_list(self, expression: str, element: str) -> str:
         """Of a list whose elements, named `element`, are the given JSON text; null when it has none."""
@@ -157,29 +206,56 @@ class Dialect:
 
     def is_missing(self, expression: str, kind: Kind) -> str:
         """A condition: there is no value. A list without elements is none, BigQuery keeps no null lists."""
+        if kind == "json":
+            return f"({expression} is null or {self.is_json_null(expression)})"
         return f"coalesce(len({expression}), 0) = 0" if kind in _ELEMENTS else f"{expression} is null"
 
+    def is_json_null(self, expression: str) -> str:
+        return f"json_type({expression}) = 'NULL'"
+
     def problem(self, expression: str, kind: Kind) -> str | None:
-        """A condition that holds when a value has no exact JSON form; `PROBLEM_TEXT` has the words for it."""
+        """A condition that holds when a value has no exact JSON form; `problem_text` has the words for it."""
+        if kind in _ELEMENTS:
+            element = self.problem("element", _ELEMENTS[kind])
+            return self.has_element(expression, element) if element else None
+        if kind == "json":
+            outside_strings = f"regexp_replace(cast({expression} as varchar), '{_JSON_STRING}', '', 'g')"
+            return f"regexp_matches({outside_strings}, '{_JSON_NUMBER_TOO_LARGE}')"
         if kind == "double":
             return f"not ({self.is_finite(expression)} and abs({expression}) < {_LARGEST_DOUBLE})"
         if kind == "integer":
             return f"{expression} not between -{_EXACT_INTEGER} and {_EXACT_INTEGER}"
+        if kind == "decimal":
+            return f"abs({expression}) > {_EXACT_INTEGER}"
         if kind in ("date", "timestamp", "naive"):  # infinity is outside too
-            return f"{expression} not between '0001-01-01' and '9999-12-31'"
+            # times of nanoseconds end in 2262 and know no other literal
+            moment = f"cast({expression} as timestamp)" if kind == "naive" else expression
+            return f"not ({moment} >= '0001-01-01' and {moment} < '10000-01-01')"
         return None
+
+    def has_element(self, expression: str, condition: str) -> str:
+        """Whether a list has an element, named `element`, for which the condition holds."""
+        return f"len(list_filter({expression}, lambda element: {condition})) > 0"
 
     def is_finite(self, expression: str) -> str:
         return f"isfinite({expression})"
 
 
-PROBLEM_TEXT: dict[Kind, str] = {
+_PROBLEM_TEXT: dict[Kind, str] = {
     "double": "is not a finite number",
     "integer": "is beyond 2^53 and would be rounded: make the column text",
+    "decimal": "is beyond 2^53 and would be rounded: make the column text",
     "date": "is not between the years 1 and 9999",
     "timestamp": "is not between the years 1 and 9999",
     "naive": "is not between the years 1 and 9999",
+    "json": "has a number that JSON cannot hold",
 }
+
+
+def problem_text(kind: Kind) -> str:
+    """What is wrong with a value for which `Dialect.problem` holds; of a list, with one of its elements."""
+    element = _ELEMENTS.get(kind)
+    return f"has an element that {_PROBLEM_TEXT[element]}" if element else _PROBLEM_TEXT[kind]
 
 
 class BigQueryDialect(Dialect):
@@ -263,11 +339,21 @@ class BigQueryDialect(Dialect):
         return f"not (is_nan({expression}) or is_inf({expression}))"
 
     def problem(self, expression: str, kind: Kind) -> str | None:
-        # BigQuery's dates and times end with 9999 and know no infinity.
-        return None if kind in ("date", "timestamp", "naive") else super().problem(expression, kind)
+        # BigQuery's dates and times end with 9999 and know no infinity, its JSON is JSON.
+        sound = ("date", "timestamp", "naive", "list of date", "json")
+        return None if kind in sound else super().problem(expression, kind)
 
-    def json(self, expression: str, kind: Kind) -> str:
-        return f"to_json_string({expression})" if kind == "json" else super().json(expression, kind)
+    def json_text(self, expression: str) -> str:
+        return f"to_json_string({expression})"
+
+    def is_json_null(self, expression: str) -> str:
+        return f"json_type({expression}) = 'null'"
+
+    def text_list(self, expression: str) -> str:
+        return self.json_list(expression, f"coalesce({self.json('element', 'text')}, 'null')")
+
+    def has_element(self, expression: str, condition: str) -> str:
+        return f"exists(select 1 from unnest({expression}) as element where {condition})"
 
 
 def dialect_of(engine: Engine) -> Dialect:

@@ -87,10 +87,12 @@ def run_sync(
         record.begin(spec.object, now, overrides=chosen.names)
         ledger.read_open()
         ledger.close_orphans(now)
+    planner = Planner(spec, warehouse, ledger, now, chosen)
     run = Run(
-        spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience(), chosen
+        *(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience(), chosen),
+        planner.spool,
     )
-    sync = _Sync(run, Planner(spec, warehouse, ledger, now, chosen))
+    sync = _Sync(run, planner)
     requests_before = klaviyo.traffic.requests
     status, message = "failed", "stopped by an error of the program"
     try:
@@ -105,6 +107,7 @@ def run_sync(
     finally:
         report = replace(sync.report(), requests=klaviyo.traffic.requests - requests_before)
         with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
+            planner.spool.close()
             ledger.drop_plan()
             record.finish(status, run.moment(), message, report.counters())
     return report
@@ -176,7 +179,9 @@ class _Sync:
         token = uuid4().hex[:12]
         batches: list[Batch] = []
         singles = 0
-        pieces = (piece for lane in ledger.lanes() for piece in slices(lane, ledger.sizes(lane)))
+        pieces = (
+            piece for lane in run.spool.lanes() for piece in slices(lane, *run.spool.lane(lane).sizes())
+        )
         for number, piece in enumerate(pieces):
             if piece.lane == "single":
                 singles += piece.rows
@@ -196,6 +201,7 @@ class _Sync:
                 )
             )
         ledger.add_batches(batches, run.run_id, run.moment())
+        run.spool.take(batches)
         run.planned += sum(batch.rows for batch in batches) + self.postponed
         return batches
 
@@ -208,7 +214,12 @@ class _Sync:
             membership.forget()
             self._plan()
         if not is_new:
+            before = run.confirmed.total()
             adopt_members(run, list_id)
+            if run.confirmed.total() > before:  # they left the plan
+                left = run.ledger.positions("import")
+                adopted = set(run.spool.lane("import").sizes()[0].tolist()) - set(left)
+                run.spool.lane("import").drop(sorted(adopted))
         return list_id
 
     def _deliver(self, batches: list[Batch], *, resumed: bool = False) -> None:

@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, RowsAhead, Run, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, plan_columns, rejection_of
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
 from c360_platform.activation.ledger_tables import Batch, Rejection
-from c360_platform.activation.payloads import import_body, single_body
+from c360_platform.activation.payloads import SEPARATOR, import_body, single_body
 from c360_platform.activation.transport import FORGOTTEN, ImportJob
 
 if TYPE_CHECKING:
@@ -28,16 +28,17 @@ _MOST_SENDS = 3
 class Imports:
     """The lane `import`; a `BulkLane` of profiles."""
 
+    reads_rows = False
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sender = BulkSender(run, self)
-        self._rows = RowsAhead(run, ROW_COLUMNS)
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         """Send what is not sent, then wait for all jobs together; what is not done in time stays pending."""
         waiting = [batch for batch in batches if batch.status == "accepted"]
         unsent = [batch for batch in batches if batch.status == "planned"]
-        self._rows.expect(unsent)
+        self.run.spool.expect(unsent)
         for batch in unsent:
             waiting += self._sender.send(batch)
         for pause in self.run.patience.pauses(self.run.patience.imports):
@@ -52,10 +53,14 @@ class Imports:
             )
 
     def rows(self, batch: Batch) -> pa.Table:
-        return self._rows.of(batch)
+        return self.run.rows(batch, ROW_COLUMNS)
 
-    def post(self, batch: Batch, rows: pa.Table) -> str:
-        return self.run.klaviyo.start_import(import_body(rows["payload"].to_pylist(), batch.target))
+    def post(self, batch: Batch, rows: pa.Table | None) -> str:
+        if rows is None:
+            texts = self.run.spool.of(batch).read(batch.first, batch.last)
+        else:
+            texts = "".join(text + SEPARATOR for text in rows["payload"].to_pylist()).encode()
+        return self.run.klaviyo.start_import(import_body(texts, batch.target))
 
     def index_of(self, pointer: str, rows: pa.Table) -> int | None:
         match = _ROW_POINTER.match(pointer)
@@ -87,7 +92,7 @@ class Imports:
 
     def _reject_failed(self, batch: Batch, job: ImportJob) -> bool:
         known = self.run.ledger.rejected_by_job(batch)  # of a run that died while it settled this job
-        rows = self.run.ledger.rows(batch, ROW_COLUMNS)
+        rows = self.run.ledger.rows(batch, plan_columns(ROW_COLUMNS))
         index_of = {key: index for index, key in enumerate(rows["key"].to_pylist())}
         rejected: dict[int, Rejection] = {}
         for failure in self.run.klaviyo.import_problems(job.id):
@@ -117,7 +122,7 @@ class Singles:
 
     def deliver(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
-            rows = self.run.ledger.rows(batch, (*ROW_COLUMNS, "cleared"))
+            rows = self.run.rows(batch, (*ROW_COLUMNS, "cleared"))
             refused = []
             for index, row in enumerate(rows.select(["payload", "cleared"]).to_pylist()):
                 try:

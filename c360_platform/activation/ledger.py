@@ -18,7 +18,7 @@ be tried again as a whole, and every statement here gives the same when it runs 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class Ledger:
         self.plan = ledger_table(warehouse, f"plan_{sync}")
         self.batches = BatchRecords(warehouse, sync)
         self.rejections = RejectionRecords(warehouse, sync, self.plan)
+        self.has_plan = False  # whether its table is there; without open batches an old one is of no use
         self._orphans: list[Batch] = []
 
     def prepare(self) -> None:
@@ -57,7 +58,8 @@ class Ledger:
     def read_open(self) -> None:
         """Read what an earlier run left open. Without their plan nobody knows what was in the batches."""
         self.batches.read()
-        if self.batches.open and not self.warehouse.exists(self.plan):
+        self.has_plan = bool(self.batches.open) and self.warehouse.exists(self.plan)
+        if self.batches.open and not self.has_plan:
             self._orphans, self.batches.open = self.batches.open, []
         self.rejections.read()
 
@@ -84,19 +86,12 @@ class Ledger:
     def state_row_count(self) -> int:
         return self.number(f"select count(*) as n from {self.state} where sync = {self.sync_literal}")
 
-    def lanes(self) -> list[str]:
-        """The lanes in which planned rows travel that are in no batch yet."""
+    def positions(self, lane: str) -> list[int]:
+        """The positions of planned rows of a lane that are in no batch yet."""
         rows = self.warehouse.table(
-            f"select distinct lane from {self.plan} where lane is not null and not ({self.open_rows()})"
+            f"select position from {self.plan} where lane = '{lane}' and not ({self.open_rows()})"
         )
-        return sorted(rows["lane"].to_pylist())
-
-    def sizes(self, lane: str) -> pa.Table:
-        """Position and bytes of every planned row of a lane that is in no batch yet, in order."""
-        return self.warehouse.table(
-            f"select position, bytes from {self.plan} "
-            f"where lane = '{lane}' and not ({self.open_rows()}) order by position"
-        )
+        return rows["position"].to_pylist()
 
     def rows(self, batch: Batch, columns: Sequence[str]) -> pa.Table:
         """Columns of the plan for the rows of a batch that are not rejected, in order."""
@@ -107,9 +102,9 @@ class Ledger:
 
     def settled_by(self, run_id: str) -> int:
         """How many rows a run has confirmed so far that its plan does not hold again."""
+        again = f"and key not in (select key from {self.plan})" if self.has_plan else ""
         return self.number(
-            f"select count(*) as n from {self.state} where sync = {self.sync_literal} and run_id = ? "
-            f"and key not in (select key from {self.plan})",
+            f"select count(*) as n from {self.state} where sync = {self.sync_literal} and run_id = ? {again}",
             [run_id],
         )
 
@@ -118,6 +113,58 @@ class Ledger:
         return self.rejections.of_job(batch.job_id)
 
     # Writing ------------------------------------------------------------------------------------------------
+
+    def make_plan(self, columns: Mapping[str, str], *, is_kept: bool) -> None:
+        """A new table for the plan; with `is_kept` it has the rows of open batches already."""
+        self.has_plan = True
+        if is_kept:
+            select = f"select {', '.join(columns)} from {self.plan} where {self.open_rows()}"
+        else:
+            typed = (f"cast(null as {self.dialect.type(kind)}) as {name}" for name, kind in columns.items())
+            select = f"select {', '.join(typed)} limit 0"
+        self.warehouse.execute(f"create or replace table {self.plan} {self.dialect.plan_layout} as {select}")
+
+    def add_to_plan(self, rows: pa.Table) -> None:
+        """Append planned rows; the columns are the table's."""
+        self.warehouse.append(self.plan, rows)
+
+    def follow_model(self, batches: Sequence[Batch], found: pa.Table, kind: str) -> None:
+        """Open batches are sent as the model is now: changed rows get their new hash, the others leave the plan.
+
+        `found` has position, payload_hash, filled and is_changed of the rows that can be sent. Members who are
+        gone may be on the list already, because of us: they enter the state, so that they are taken off.
+        """
+        changed = found.filter(found["is_changed"]) if kind != "events" else found.slice(0, 0)
+        table = ledger_table(self.warehouse, f"plan_{self.sync}_now")
+        gone = f"{within(batches)} and lane <> 'remove' and position not in (select position from {table})"
+        statements: list[Statement] = [(f"delete from {self.plan} where {gone}", [])]
+        if kind == "list":
+            statements.insert(
+                0,
+                (
+                    f"insert into {self.state} (sync, key, payload_hash, filled, is_ours, target) "
+                    f"select {self.sync_literal}, key, '', '', true, {self.dialect.literal(batches[0].target)} "
+                    f"from {self.plan} where {gone} and operation = 'add' and is_ours",
+                    [],
+                ),
+            )
+        if changed.num_rows:
+            statements.append(
+                (
+                    f"update {self.plan} as planned set payload_hash = now.payload_hash, filled = now.filled "
+                    f"from {table} as now where planned.position = now.position and now.is_changed",
+                    [],
+                )
+            )
+        elif found.num_rows == self._planned_rows(batches):
+            return
+        self.warehouse.execute(f"drop table if exists {table}")
+        self.warehouse.append(table, found)
+        self.warehouse.transaction(statements)
+        self.warehouse.execute(f"drop table {table}")
+
+    def _planned_rows(self, batches: Sequence[Batch]) -> int:
+        return self.number(f"select count(*) as n from {self.plan} where {within(batches)} and lane <> 'remove'")
 
     def add_batches(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
         """Record batches before the first of them is sent."""
@@ -208,8 +255,9 @@ class Ledger:
 
     def drop_plan(self) -> None:
         """The plan is settled. Its payloads are personal data and are not kept."""
-        if not self.batches.open:
+        if self.has_plan and not self.batches.open:
             self.warehouse.execute(f"drop table if exists {self.plan}")
+            self.has_plan = False
 
     def number(self, sql: str, params: Sequence[Value] = ()) -> int:
         """The one number of a query that names it n."""

@@ -170,25 +170,18 @@ def ledger_table(warehouse: Warehouse, table: str) -> str:
 
 def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
     """Make what is missing of the tables; columns that a newer version has are added."""
-    types = {
-        "s": dialect.string,
-        "i": dialect.integer,
-        "b": dialect.boolean,
-        "t": dialect.timestamp,
-        "n": dialect.double,
-    }
     schema = warehouse.own_schema(SCHEMA)
     for table, columns in TABLES.items():
         there = warehouse.columns(schema, table)
         name = ledger_table(warehouse, table)
         if not there:
             warehouse.create_schema(schema)
-            listed = ", ".join(f"{column} {types[kind]}" for column, kind in columns.items())
+            listed = ", ".join(f"{column} {dialect.type(kind)}" for column, kind in columns.items())
             layout = dialect.layout(*LAYOUT[table])
             warehouse.execute(f"create table if not exists {name} ({listed}) {layout}".rstrip())
         for column, kind in columns.items():
             if there and column not in there:
-                warehouse.execute(f"alter table {name} add column {column} {types[kind]}")
+                warehouse.execute(f"alter table {name} add column {column} {dialect.type(kind)}")
 
 
 def within(batches: Sequence[Batch]) -> str:

@@ -1,72 +1,83 @@
 """The plan: which rows of a model differ from what Klaviyo has confirmed, found inside the warehouse.
 
-Belongs here: the comparison, the operations, the checks of rows, the stops for a suspicious plan. Does not
-belong here: anything that calls Klaviyo, and what happens to a planned row afterwards (`ledger`).
+Belongs here: running the comparison, keeping its rows, counting them, the stops for a suspicious plan. Does
+not belong here: the query (`plan_statement`), anything that calls Klaviyo, and what happens to a planned row
+afterwards (`ledger`).
 
 A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is settled. Its rows:
 
     position      the order in which rows are sent; a batch is a lane and a range of positions
     lane          import | single | remove | event: how a row travels; null when it does not travel
-    operation     create | update | add | remove | event; release (leaves the state silently: it was never
-                  ours); reject (`problem` says why); refused (Klaviyo refused this very payload before)
+    operation     create | update | clear | add | remove | event; leaving (gone from the model, still within
+                  the grace period); release (leaves the state silently: it was never ours); reject
+                  (`problem` says why); refused (Klaviyo refused this very payload before); withheld (the
+                  create policy keeps the person out, `problem` says which)
     key           what the ledger knows the row by: the e-mail address, or the event's id
-    payload       JSON text of the row as Klaviyo gets it
-    filled, cleared    fields of the profile with a value, and those that lost theirs
-    occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time
     is_ours       false for members of a list that were on it before
+    is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows
+    filled, cleared    fields of the profile with a value, and those that lost theirs
+    bytes         what the row costs in a body
+    occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time
+
+The payload, JSON text of the row as Klaviyo gets it, goes into the run's `Spool` and not into the table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.dialects import Dialect, dialect_of
+from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.errors import SyncFailed, SyncHeld
 from c360_platform.activation.event_months import months_to_read, within_months
-from c360_platform.activation.expressions import ROW_BYTES, RowExpressions, row_expressions
+from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.ledger_tables import Batch, ledger_table, within
+from c360_platform.activation.plan_statement import PlanQuery
 from c360_platform.activation.spec import SyncSpec
+from c360_platform.activation.spool import Spool
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from c360_platform.activation.spool import Integers
     from c360_platform.warehouse import Warehouse
 
-# What an event costs in a body beside its own text: the wrapper of its profile and of its list of events.
-EVENT_OVERHEAD_BYTES = 200
-COLUMNS = (
-    *(
-        "position",
-        "lane",
-        "operation",
-        "key",
-        "payload_hash",
-        "is_ours",
-        "filled",
-        "cleared",
-        "payload",
-        "bytes",
-    ),
-    *("recipient", "metric", "occurred_s", "problem"),
-)
-_SENT = ("create", "update", "add", "remove", "event")
-_HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
+# Column to its type in the words of the ledger's tables.
+COLUMNS = {
+    "position": "i", "lane": "s", "operation": "s", "key": "s", "payload_hash": "s", "is_ours": "b",
+    "is_new": "b", "filled": "s", "cleared": "s", "bytes": "i", "recipient": "s", "metric": "s",
+    "occurred_s": "i", "problem": "s",
+}
+SENT = ("create", "update", "clear", "add", "remove", "event")
+_KEPT_ROWS = 250_000  # rows of the plan that wait in memory before they are appended to its table
 
 
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
-    """A plan in numbers, by rows. `by_operation` has only what would be sent; `rejected` includes rows that
-    Klaviyo refused before and that have not changed since; `releases` leave the state without a call.
+    """A plan in numbers, by rows.
+
+    `by_operation` has what would be sent; `rejected` includes rows that Klaviyo refused before and that have
+    not changed since; `withheld` are kept out by the create policy, `leaving` wait for the end of the grace
+    period, `releases` leave the state without a call. `new_profiles` counts rows that would make a profile.
+    `held` says why a person has to look at the plan first, and is empty when nobody has to.
     """
 
     sync: str
     source_rows: int
-    by_operation: dict[str, int]
-    rejected: int
-    unchanged: int
+    by_operation: Mapping[str, int]
+    rejected: int = 0
+    unchanged: int = 0
+    withheld: int = 0
+    leaving: int = 0
     releases: int = 0
+    new_profiles: int = 0
     has_rejects: bool = False
+    held: str = ""
 
     @property
     def planned(self) -> int:
@@ -76,207 +87,242 @@ class PlanCounts:
 class Planner:
     """Compares one sync's model with the ledger. Reads and writes the warehouse, never Klaviyo."""
 
-    def __init__(self, spec: SyncSpec, warehouse: Warehouse, ledger: Ledger, now: datetime) -> None:
+    def __init__(
+        self,
+        spec: SyncSpec,
+        warehouse: Warehouse,
+        ledger: Ledger,
+        now: datetime,
+        overrides: Overrides | None = None,
+    ) -> None:
         self.spec = spec
         self.warehouse = warehouse
         self.ledger = ledger
         self.now = now
-        self.dialect: Dialect = dialect_of(warehouse.engine)
+        self.overrides = overrides or Overrides()
         self.model = warehouse.relation(spec.schema, spec.table)
+        self.spool = Spool(self.render)
 
-    def make(self, *, allow_removals: bool = False) -> PlanCounts:
-        """Write the plan table and say what is in it.
+    def make(self) -> PlanCounts:
+        """Write the plan's table and its payloads, and say what is in it.
 
         Rows of batches that are still open stay in the table and are not planned again. Raises `SyncHeld` for
         a plan that a person has to look at first, `SyncFailed` when the model cannot be used.
         """
-        select = self._select()
+        query = self._query()
         source_rows = self._source_rows()
-        if not allow_removals:
-            self._guard_source(source_rows)
-        self.warehouse.execute(self._create_table(select))
-        rows = self.warehouse.table(
-            f"select operation, count(*) as n from {self.ledger.plan} "
-            f"where not ({self.ledger.open_rows()}) group by operation"
-        )
-        counts = self._counts(source_rows, rows.to_pylist(), self.ledger.open_row_count())
-        if not allow_removals:
-            self._guard_removals(counts)
+        held = self._suspicious_source(source_rows)
+        if held:
+            raise SyncHeld(held)
+        self.spool.forget_plan()
+        writer = _PlanWriter(self.ledger, self.spool, is_kept=self._keeps_table())
+        for rows in self.warehouse.query(query.due_rows()):
+            writer.add(rows)
+        writer.finish()
+        counts = self._counts(source_rows, writer.by_operation, writer.new_profiles)
+        if counts.held:
+            raise SyncHeld(counts.held)
         return counts
 
-    def count(self) -> PlanCounts:
-        """The same numbers without a plan table: nothing is written."""
-        select = self._select()
+    @contextmanager
+    def preview(self) -> Iterator[tuple[str, PlanCounts]]:
+        """The plan in a table of its own for as long as the block lasts: COLUMNS and payload.
+
+        A payload ends with the separator of `payloads`. Nothing is held: `PlanCounts.held` says what would be.
+        """
+        query = self._query()
         source_rows = self._source_rows()
-        self._guard_source(source_rows)
-        rows = self.warehouse.table(
-            f"select operation, count(*) as n from ({select}) as planned group by operation"
+        table = ledger_table(self.warehouse, f"preview_{self.spec.name}")
+        listed = ", ".join(name for name in COLUMNS if name != "position")
+        order = "order by recipient, occurred_s, key" if self.spec.object == "events" else ""
+        self.warehouse.execute(
+            f"create or replace table {table} as select row_number() over ({order}) as position, {listed}, payload "
+            f"from ({query.due_rows()}) as due"
         )
-        return self._counts(source_rows, rows.to_pylist(), self.ledger.open_row_count())
+        try:
+            rows = self.warehouse.table(
+                f"select operation, is_new, count(*) as n from {table} group by operation, is_new"
+            ).to_pylist()
+            by_operation: Counter[str] = Counter()
+            new_profiles = 0
+            for row in rows:
+                by_operation[row["operation"]] += row["n"]
+                new_profiles += row["n"] if row["is_new"] and row["operation"] in SENT else 0
+            held = self._suspicious_source(source_rows)
+            yield table, self._counts(source_rows, by_operation, new_profiles, held=held)
+        finally:
+            self.warehouse.execute(f"drop table if exists {table}")
 
-    def _counts(self, source_rows: int, rows: Sequence[dict[str, object]], pending: int) -> PlanCounts:
-        by_operation = {str(row["operation"]): int(str(row["n"])) for row in rows}
-        rejected = by_operation.get("reject", 0) + by_operation.get("refused", 0)
-        changed = sum(by_operation.get(operation, 0) for operation in _SENT if operation != "remove")
-        return PlanCounts(
-            sync=self.spec.name,
-            source_rows=source_rows,
-            by_operation={name: by_operation[name] for name in _SENT if by_operation.get(name)},
-            rejected=rejected,
-            unchanged=max(source_rows - changed - rejected - pending, 0),
-            releases=by_operation.get("release", 0),
-            has_rejects="reject" in by_operation,
-        )
+    def render(self, batches: Sequence[Batch]) -> Iterator[tuple[str, Integers, pa.Array]]:
+        """Payloads of batches that an earlier run planned, from the model as it is now.
 
-    def _source_rows(self) -> int:
-        return int(self.warehouse.table(f"select count(*) as n from {self.model}")["n"][0].as_py())
+        The plan's table follows: rows that have changed get their new hash, rows that are gone or unfit leave.
+        """
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-    def _guard_source(self, source_rows: int) -> None:
-        known = self.ledger.state_row_count() if source_rows == 0 and self.spec.object != "events" else 0
-        if known:
-            raise SyncHeld(
-                f"sync {self.spec.name}: {self.spec.schema}.{self.spec.table} is empty but Klaviyo has "
-                f"{known} rows of it: nothing was sent. Mend the model; if it is right, allow removals once"
-            )
+        query = self._query()
+        rejected = self.ledger.rejections.of_batches(batches)
+        wanted = f"{within(batches)} and key not in ({rejected})"
+        found: list[pa.Table] = []
+        for rows in self.warehouse.query(query.open_rows(wanted)):
+            positions = rows["position"].to_numpy().astype(np.int64)
+            for lane in rows["lane"].unique().to_pylist():
+                mask = pc.equal(rows["lane"], lane)
+                yield lane, positions[mask.to_numpy(zero_copy_only=False)], rows["payload"].filter(mask)
+            found.append(pa.Table.from_batches([rows]).drop_columns(["lane", "payload"]))
+        self.ledger.follow_model(batches, pa.concat_tables(found), self.spec.object)
 
-    def _guard_removals(self, counts: PlanCounts) -> None:
-        removals = counts.by_operation.get("remove", 0)
-        members = self.ledger.state_row_count() if removals else 0
-        if self.spec.removal_fuse.holds(removals, members):
-            raise SyncHeld(
-                f"sync {self.spec.name}: {removals} of {members} members would be removed, more than the "
-                f"fuse allows ({self.spec.removal_fuse}): nothing was sent. Check the segment, then raise "
-                "its removal_fuse or allow removals once"
-            )
+    # What the query needs to know ---------------------------------------------------------------------------
 
-    def _create_table(self, select: str) -> str:
-        kept = ""
-        if self.ledger.has_open_batches() and self.warehouse.exists(self.ledger.plan):
-            columns = ", ".join(COLUMNS)
-            kept = f"union all select {columns} from {self.ledger.plan} where {self.ledger.open_rows()}"
-        return f"create or replace table {self.ledger.plan} {self.dialect.plan_layout} as {select} {kept}"
-
-    def _select(self) -> str:
-        types = self.warehouse.columns(self.spec.schema, self.spec.table)
+    def _query(self) -> PlanQuery:
+        spec = self.spec
+        types = self.warehouse.columns(spec.schema, spec.table)
         if not types:
             raise SyncFailed(
-                f"sync {self.spec.name}: there is no table {self.spec.schema}.{self.spec.table}: "
-                "build the model first"
+                f"sync {spec.name}: there is no table {spec.schema}.{spec.table}: build the model first"
             )
-        row = row_expressions(self.spec, types, self.dialect)
-        return self._statement(row, self._unsettled(types) if self.spec.object == "events" else "")
+        at_once = self.overrides.allow_removals or spec.removal_grace_hours == 0
+        return PlanQuery(
+            spec=spec,
+            ledger=self.ledger,
+            row=row_expressions(spec, types, self.ledger.dialect),
+            model=self.model,
+            now=self.now,
+            where=self._unsettled(types) if spec.object == "events" else "",
+            ingested_profiles=self._ingested_profiles(),
+            leave_after=None if at_once else self.now - timedelta(hours=spec.removal_grace_hours),
+            retry_rejected=self.overrides.retry_rejected,
+        )
 
     def _unsettled(self, types: Mapping[str, str]) -> str:
         """Of an event model, which has years of them, only the months in which something is due are read."""
-        spec, d = self.spec, self.dialect
+        spec, d = self.spec, self.ledger.dialect
         occurred_at = d.name(spec.occurred_at)
+        if spec.occurred_at not in types or spec.event_id not in types:
+            return ""  # the query will say so in better words
         months = months_to_read(self.ledger, self.model, key=d.name(spec.event_id), occurred_at=occurred_at)
         if months is None:
             return ""
         kind = d.kind(types[spec.occurred_at]) or "timestamp"
         return f"where {within_months(months, occurred_at, kind, d)}"
 
-    def _statement(self, row: RowExpressions, where: str) -> str:
-        d, ledger, is_event = self.dialect, self.ledger, self.spec.object == "events"
-        no_text, no_number = f"cast(null as {d.string})", f"cast(null as {d.integer})"
-        create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
-        problem = " ".join(f"when {condition} then {d.literal(words)}" for condition, words in row.problems)
-        overhead = f" + {d.bytes('recipient')} + {EVENT_OVERHEAD_BYTES}" if is_event else " + 1"
-        open_keys = f"(select key from {ledger.plan} where {ledger.open_rows()})"
-        is_open = f"and coalesce(row_key, '') not in {open_keys}" if ledger.has_open_batches() else ""
-        changed = (
-            "known.key is null" if is_event else "known.payload_hash is distinct from compared.payload_hash"
+    def _ingested_profiles(self) -> str:
+        schema = self.spec.ingest_schema
+        columns = self.warehouse.columns(schema, "profiles") if schema else {}
+        if not {"email", "is_deleted"} <= {name.lower() for name in columns}:
+            return ""
+        return self.warehouse.relation(schema, "profiles")
+
+    def _source_rows(self) -> int:
+        return int(self.warehouse.table(f"select count(*) as n from {self.model}")["n"][0].as_py())
+
+    def _keeps_table(self) -> bool:
+        return self.ledger.has_open_batches() and self.warehouse.exists(self.ledger.plan)
+
+    # Counting and stopping ----------------------------------------------------------------------------------
+
+    def _counts(
+        self, source_rows: int, rows: Mapping[str, int], new_profiles: int, *, held: str = ""
+    ) -> PlanCounts:
+        rejected = rows.get("reject", 0) + rows.get("refused", 0)
+        withheld, leaving = rows.get("withheld", 0), rows.get("leaving", 0)
+        changed = sum(rows.get(operation, 0) for operation in SENT if operation != "remove")
+        unchanged = source_rows - changed - rejected - withheld - self.ledger.open_row_count()
+        return PlanCounts(
+            sync=self.spec.name,
+            source_rows=source_rows,
+            by_operation={name: rows[name] for name in SENT if rows.get(name)},
+            rejected=rejected,
+            unchanged=max(unchanged, 0),
+            withheld=withheld,
+            leaving=leaving,
+            releases=rows.get("release", 0),
+            new_profiles=new_profiles,
+            has_rejects=bool(rows.get("reject")),
+            held=held or self._suspicious_removals(rows.get("remove", 0) + leaving),
         )
-        removals = self._removals(open_keys if is_open else "") if self.spec.object == "list" else ""
-        return f"""
-with source as (
-    select {", ".join(row.columns)} from {self.model} {where}
-),
-keyed as (
-    select *, {row.key} as row_key from source
-),
-repeated as (
-    select row_key from (select {row.key} as row_key from source) as keys
-    where row_key is not null group by row_key having count(*) > 1
-),
-known as (
-    select key, payload_hash, filled, is_ours from {ledger.state} where sync = {ledger.sync_literal}
-),
-refused as (
-    {ledger.rejections.refused_payloads()}
-),
-checked as (
-    select keyed.*, repeated.row_key is not null as is_repeated,
-        {self._time_literal(self.now + _HORIZON)} as latest_time
-    from keyed left join repeated on repeated.row_key = keyed.row_key
-),
-written as (
-    select *, {row.payload} as payload, case {problem} end as problem from checked
-),
-compared as (
-    select *, {d.md5("payload")} as payload_hash from written
-),
-due as (
-    select compared.*, known.key is null as is_new, coalesce(known.filled, '') as was_filled,
-        refused.key is not null as is_refused, coalesce(known.is_ours, true) as is_ours
-    from compared
-    left join known on known.key = compared.row_key
-    left join refused on refused.key = compared.row_key and refused.payload_hash = compared.payload_hash
-    where (compared.problem is not null or {changed}) {is_open}
-),
-rendered as (
-    select
-        case when problem is not null then 'reject' when is_refused then 'refused'
-            when is_new then '{create}' else 'update' end as operation,
-        coalesce(row_key, '') as key, payload_hash, is_ours, problem,
-        {row.filled} as filled,
-        {row.cleared} as cleared,
-        case when problem is null and not is_refused then payload end as payload,
-        {row.recipient or no_text} as recipient,
-        {row.metric or no_text} as metric,
-        case when problem is null then {row.occurred_s or no_number} end as occurred_s
-    from due
-    {removals}
-),
-sized as (
-    select *, {d.bytes("payload")}{overhead} as bytes from rendered
-),
-bounded as (
-    select
-        case when bytes > {ROW_BYTES} then 'reject' else operation end as operation,
-        case when bytes > {ROW_BYTES} then 'the row is larger than 100 KB' else problem end as problem,
-        case when bytes > {ROW_BYTES} then {no_text} else payload end as payload,
-        key, payload_hash, is_ours, filled, cleared, recipient, metric, occurred_s,
-        coalesce(bytes, 0) as bytes
-    from sized
-),
-laned as (
-    select *,
-        case when operation in ('create', 'update', 'add') and cleared = '' then 'import'
-            when operation in ('create', 'update', 'add') then 'single'
-            when operation in ('remove', 'event') then operation end as lane
-    from bounded
-)
-select
-    row_number() over ({"order by recipient, occurred_s, key" if is_event else ""})
-        + {ledger.last_open_position()} as position,
-    {", ".join(COLUMNS[1:])}
-from laned"""
 
-    def _removals(self, open_keys: str) -> str:
-        d = self.dialect
-        key = f"lower({d.trim(d.name(self.spec.key))})"
-        null = f"cast(null as {d.string})"
-        return f"""
-    union all
-    select case when known.is_ours then 'remove' else 'release' end, known.key, known.payload_hash,
-        known.is_ours, {null}, '', '', {null}, {null}, {null}, cast(null as {d.integer})
-    from known left join (select distinct {key} as present_key from {self.model}) as present
-        on present.present_key = known.key
-    where present.present_key is null {f"and known.key not in {open_keys}" if open_keys else ""}"""
+    def _suspicious_source(self, source_rows: int) -> str:
+        if source_rows or self.spec.object == "events" or self.overrides.allow_removals:
+            return ""
+        known = self.ledger.state_row_count()
+        if not known:
+            return ""
+        return (
+            f"sync {self.spec.name}: {self.spec.schema}.{self.spec.table} is empty but Klaviyo has "
+            f"{known} rows of it: nothing was sent. Mend the model; if it is right, allow removals once"
+        )
 
-    def _time_literal(self, moment: datetime) -> str:
-        return f"cast('{moment.isoformat(sep=' ', timespec='seconds')}' as {self.dialect.timestamp})"
+    def _suspicious_removals(self, removals: int) -> str:
+        """The fuse looks at everybody who is out, whether the grace period is over or not."""
+        if not removals or self.overrides.allow_removals:
+            return ""
+        members = self.ledger.state_row_count()
+        if not self.spec.removal_fuse.holds(removals, members):
+            return ""
+        return (
+            f"sync {self.spec.name}: {removals} of {members} members would be removed, more than the "
+            f"fuse allows ({self.spec.removal_fuse}): nothing was sent. Check the segment, then raise "
+            "its removal_fuse or allow removals once"
+        )
+
+
+class _PlanWriter:
+    """Takes the rows of a plan as they come: payloads into the spool, the rest into the plan's table."""
+
+    def __init__(self, ledger: Ledger, spool: Spool, *, is_kept: bool) -> None:
+        self.ledger = ledger
+        self.spool = spool
+        self.by_operation: Counter[str] = Counter()
+        self.new_profiles = 0
+        self._is_kept = is_kept
+        self._position = ledger.last_open_position()
+        self._waiting: list[pa.Table] = []
+        self._made = False
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not rows.num_rows:
+            return
+        positions = np.arange(self._position + 1, self._position + 1 + rows.num_rows, dtype=np.int64)
+        self._position += rows.num_rows
+        for entry in pc.value_counts(rows["operation"]).to_pylist():
+            self.by_operation[entry["values"]] += entry["counts"]
+        is_sent = pc.is_in(rows["operation"], value_set=pa.array(SENT))
+        self.new_profiles += pc.sum(pc.and_(rows["is_new"], is_sent)).as_py() or 0
+        for lane in rows["lane"].unique().to_pylist():
+            if lane is not None:
+                mask = pc.fill_null(pc.equal(rows["lane"], lane), False)
+                texts = rows["payload"].filter(mask)
+                if lane == "remove":  # it has no body of its own
+                    texts = pa.array([","] * len(texts), pa.string())
+                self.spool.add(lane, positions[mask.to_numpy(zero_copy_only=False)], texts)
+        kept = pa.Table.from_batches([rows]).drop_columns(["payload"])
+        self._waiting.append(kept.append_column("position", pa.array(positions)))
+        if sum(table.num_rows for table in self._waiting) >= _KEPT_ROWS:
+            self._append()
+
+    def finish(self) -> None:
+        """Write what waits. A plan without rows has no table, unless one is kept for open batches."""
+        if self._waiting or self._is_kept:
+            self._append()
+        elif not self._made:
+            self.ledger.drop_plan()  # an earlier run's, whose batches are settled by now
+
+    def _append(self) -> None:
+        import pyarrow as pa
+
+        if not self._made:
+            self.ledger.make_plan(COLUMNS, is_kept=self._is_kept)
+            self._made = True
+        if self._waiting:
+            self.ledger.add_to_plan(pa.concat_tables(self._waiting).select(list(COLUMNS)))
+            self._waiting = []
 
 
 def plan_sync(spec: SyncSpec, warehouse: Warehouse, *, now: datetime) -> PlanCounts:
@@ -285,4 +331,5 @@ def plan_sync(spec: SyncSpec, warehouse: Warehouse, *, now: datetime) -> PlanCou
     with warehouse.session():
         ledger.prepare()
         ledger.read_open()
-        return Planner(spec, warehouse, ledger, now).count()
+        with Planner(spec, warehouse, ledger, now).preview() as (_, counts):
+            return counts

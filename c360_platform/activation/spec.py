@@ -115,7 +115,9 @@ def load_specs(manifest: Mapping[str, Any], *, project_dir: Path | None = None) 
 
 def _ingest_schema(manifest: Mapping[str, Any]) -> str:
     """The schema of the raw tables that dlt loads from Klaviyo; with its project when it is another one."""
-    own = {node.get("database") for node in manifest["nodes"].values() if node.get("resource_type") == "model"}
+    own = {
+        node.get("database") for node in manifest["nodes"].values() if node.get("resource_type") == "model"
+    }
     for source in (manifest.get("sources") or {}).values():
         if (source["source_name"], source["name"]) == ("klaviyo", "profiles"):
             schema, database = source["schema"], source.get("database")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LOCK_WAIT_SECONDS = 30.0
+# Of half a kilobyte each, rows that are in memory at once take a few megabytes; the default is a million.
+_ROWS_A_BATCH = 20_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LOCK = re.compile(r"Could not set lock on file|being used by another process", re.IGNORECASE)
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -78,7 +80,7 @@ class DuckDBWarehouse:
 
     def query(self, sql: str, params: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
         with self.connection() as connection:
-            reader = connection.sql(sql, params=list(params)).to_arrow_reader()
+            reader = connection.sql(sql, params=list(params)).to_arrow_reader(_ROWS_A_BATCH)
             empty = True
             for batch in reader:
                 empty = False

@@ -86,7 +86,7 @@ def test_values_that_became_null_are_cleared(shop: Shop) -> None:
 
     report = shop.run(PROFILES)
 
-    assert report.by_operation == {"update": 2}
+    assert report.by_operation == {"clear": 1, "update": 1}
     found = shop.klaviyo_profiles()
     assert found["person1@shop.example"]["first_name"] is None
     assert found["person1@shop.example"]["location"]["city"] is None
@@ -118,7 +118,7 @@ def test_rows_that_cannot_be_sent_are_kept_with_a_reason_and_the_others_go_throu
         "": "the e-mail address is empty",
         "no address": "the e-mail address is malformed",
         "alias1@marketplace.amazon.de": "a marketplace's relay address must not leave the warehouse",
-        "twice@shop.example": "the e-mail address stands in more than one row",
+        "twice@shop.example": "the e-mail address stands in another row too, written differently (case or spaces)",
         "person4@shop.example": "column ratio is not a finite number",
         "person5@shop.example": "the row is larger than 100 KB",
     }
@@ -180,7 +180,7 @@ def test_many_bytes_make_several_bodies_below_the_limit(shop: Shop) -> None:
     assert sum(jobs) == 60
     assert len(jobs) == 2
     sizes = shop.ledger("select byte_count from c360_sync.batches")
-    assert all(row["byte_count"] < 4_600_000 for row in sizes)
+    assert all(row["byte_count"] < 5_000_000 for row in sizes)
 
 
 def test_a_suddenly_empty_model_is_held_before_any_call(shop: Shop) -> None:
