@@ -11,11 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from c360_platform.activation.connection import Operation
-from c360_platform.activation.imports import Singles
-from c360_platform.activation.payloads import Slice
-from c360_platform.activation.transport import (
-    ADDRESSES_PER_FILTER,
+from c360_platform.activation.endpoints import (
     EVENTS,
     IMPORT,
     JOB,
@@ -27,7 +23,11 @@ from c360_platform.activation.transport import (
     PROFILES,
     REMOVE,
     SEND_EVENTS,
+    Operation,
 )
+from c360_platform.activation.imports import Singles
+from c360_platform.activation.payloads import Slice
+from c360_platform.activation.transport import ADDRESSES_PER_FILTER
 
 _JOBS_PER_PAGE = 100
 _EVENTS_PER_PAGE = 1_000
@@ -54,11 +54,17 @@ class ExpectedCalls:
 
 
 def expected_calls(
-    slices: Sequence[Slice], *, is_list: bool = False, adds: int = 0, metrics: Iterable[int] = ()
+    slices: Sequence[Slice],
+    *,
+    is_list: bool = False,
+    adds: int = 0,
+    has_ids: bool = True,
+    metrics: Iterable[int] = (),
 ) -> list[ExpectedCalls]:
     """The calls for the slices of a sync's plan, in the order in which they begin.
 
-    `adds` are people who are new on the list; `metrics` has the number of planned events of every metric.
+    `adds` are people who are new on the list, `has_ids` says whether Klaviyo's ids need not be looked up;
+    `metrics` has the number of planned events of every metric.
     """
     rows: Counter[str] = Counter()
     for piece in slices:
@@ -68,7 +74,7 @@ def expected_calls(
     requests = {
         LISTS: int(is_list and bool(slices)),
         MEMBERS: 1 + _pages(adds, ADDRESSES_PER_FILTER) if adds else 0,
-        PROFILES: _pages(rows["remove"], ADDRESSES_PER_FILTER),
+        PROFILES: 0 if has_ids else _pages(rows["remove"], ADDRESSES_PER_FILTER),
         REMOVE: batches["remove"],
         PROFILE: min(rows["single"], Singles.MOST_ROWS),
         IMPORT: imports,

@@ -19,7 +19,7 @@ def masked_address(address: str) -> str:
     if not at:
         return masked_value(address)
     host, dot, suffix = domain.rpartition(".")
-    return f"{local[:1]}{MASK}@{host[:1]}{MASK}{dot}{suffix if suffix.isalpha() else MASK}"
+    return shown_value(f"{local[:1]}{MASK}@{host[:1]}{MASK}{dot}{suffix if suffix.isalpha() else MASK}")
 
 
 def masked_value(value: Any) -> str:
@@ -27,26 +27,28 @@ def masked_value(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return shown_value(value)
     if isinstance(value, int | float):
-        return f"~{_one_digit(value)}"
+        return _size(value)
     if isinstance(value, list | Mapping):
         return f"{len(value)} value{'' if len(value) == 1 else 's'}"
-    text = str(value)
+    text = shown_value(value)
     return f"{text[:1]}{MASK}" if len(text) > 1 else MASK
 
 
 def shown_value(value: Any) -> str:
-    """A JSON value as a text, unmasked; lists with their elements between commas."""
+    """A JSON value as one line, unmasked; what would move a terminal's cursor is a blank."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(shown_value, value))
-    return str(value)
+    return "".join(character if character.isprintable() else " " for character in str(value))
 
 
-def _one_digit(number: float) -> str:
-    """Rounded to its first digit; what is below ten would be told by that and is only small."""
+def _size(number: float) -> str:
+    """Rounded to its first digit; that would tell what is below ten."""
+    if number == 0:
+        return "0"
     if not math.isfinite(number) or abs(number) < 10:
-        return "0" if number == 0 else "small"
-    return f"{round(number, -math.floor(math.log10(abs(number)))):,.0f}"
+        return "small"
+    return f"~{round(number, -math.floor(math.log10(abs(number)))):,.0f}"

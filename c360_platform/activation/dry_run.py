@@ -1,0 +1,250 @@
+"""The dry run of a sync: its plan is made as for a run, read, and dropped; nothing is sent.
+
+Belongs here: what is read of a previewed plan. Does not belong here: making it (`plan`), how often Klaviyo
+would be called (`expected_calls`), and what people get to see of it (`forecast`). Klaviyo is not asked: what
+it holds of a person comes from our own ingest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from c360_platform.activation.changes import Change, changes
+from c360_platform.activation.errors import SyncFailed, SyncHeld
+from c360_platform.activation.expected_calls import expected_calls
+from c360_platform.activation.forecast import NOT_INGESTED, WRITTEN_SINCE, Changed, Forecast, Sample
+from c360_platform.activation.imports import Singles
+from c360_platform.activation.known_profiles import KnownProfiles
+from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.masking import masked_address, masked_value
+from c360_platform.activation.payloads import SEPARATOR, Slice, slices
+from c360_platform.activation.plan import PlanCounts, Planner
+from c360_platform.activation.runs import RunRecord
+from c360_platform.activation.spec import SyncSpec
+
+if TYPE_CHECKING:
+    from c360_platform.warehouse import Warehouse
+
+MOST_COMPARED = 5_000  # rows of an operation whose values are compared
+
+
+def forecast(
+    spec: SyncSpec, warehouse: Warehouse, *, now: datetime, people: int = 10, unmask: bool = False
+) -> Forecast:
+    """What a run of the sync at `now` (aware) would do, with up to `people` of its rows to look at.
+
+    The plan is written into a table of its own and dropped; the ledger stays as it is. A model that cannot be
+    pushed is a result (`failed`). Raises `WarehouseError` when the warehouse cannot be used.
+    """
+    ledger = Ledger(warehouse, spec.name)
+    with warehouse.session():
+        ledger.prepare()
+        ledger.read_open()
+        try:
+            with Planner(spec, warehouse, ledger, now).preview() as (table, counts):
+                return _Reader(spec, ledger, table, now, unmask=unmask).read(counts, people)
+        except SyncFailed as error:
+            return Forecast(spec.name, spec.object, spec.list_name, failed=str(error))
+
+
+class _Reader:
+    """Reads one previewed plan; every method is a query or two."""
+
+    def __init__(self, spec: SyncSpec, ledger: Ledger, table: str, now: datetime, *, unmask: bool) -> None:
+        self.spec = spec
+        self.ledger = ledger
+        self.warehouse = ledger.warehouse
+        self.table = table
+        self.now = now
+        self.unmask = unmask
+        self.known = KnownProfiles(spec, ledger)
+
+    def read(self, counts: PlanCounts, people: int) -> Forecast:
+        spec = self.spec
+        groups = self._rows("operation, lane, problem, count(*) as n", "group by operation, lane, problem")
+        by_operation: Counter[str] = Counter()
+        for group in groups:
+            by_operation[group["operation"]] += group["n"]
+        pieces = [piece for lane in _lanes(groups) for piece in self._slices(lane)]
+        singles = sum(piece.rows for piece in pieces if piece.lane == "single")
+        metrics = self._metrics() if spec.object == "events" else []
+        changed, samples = self._look_at(people)
+        return Forecast(
+            sync=spec.name,
+            object=spec.object,
+            target=spec.list_name,
+            source_rows=counts.source_rows,
+            unchanged=counts.unchanged,
+            operations=counts.by_operation,
+            rejected=_by_reason(groups, "reject"),
+            refused=self._refusals() if by_operation["refused"] else {},
+            withheld=_by_reason(groups, "withheld"),
+            leaving=counts.leaving,
+            released=counts.releases,
+            open=self.ledger.open_row_count(),
+            postponed=max(singles - Singles.MOST_ROWS, 0),
+            backfill=sum(metric["backfill"] for metric in metrics),
+            live=sum(metric["n"] - metric["backfill"] for metric in metrics),
+            cleared=self._cleared(),
+            changed=changed,
+            new_profiles=self._new_profiles(),
+            bytes=sum(piece.bytes for piece in pieces),
+            calls=expected_calls(
+                pieces,
+                is_list=spec.object == "list",
+                adds=by_operation["add"],
+                has_ids=self.known.loaded_at is not None,
+                metrics=[metric["n"] for metric in metrics],
+            ),
+            ingested_at=self.known.loaded_at,
+            samples=samples,
+            held=counts.held or self._run_at_work(),
+        )
+
+    def _rows(self, columns: str, rest: str = "", where: str = "1 = 1") -> list[dict[str, Any]]:
+        return self.warehouse.table(f"select {columns} from {self.table} where {where} {rest}").to_pylist()
+
+    def _slices(self, lane: str) -> Iterable[Slice]:
+        import numpy as np
+
+        rows = self.warehouse.table(
+            f"select position, bytes from {self.table} where lane = '{lane}' order by position"
+        )
+        # By DLPack: Arrow's own conversions import pandas first.
+        positions, sizes = (
+            np.from_dlpack(rows[name].combine_chunks()).astype(np.int64, copy=False)
+            for name in ("position", "bytes")
+        )
+        return slices(lane, positions, sizes)
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        """Every metric's planned events; a first load is history as a whole."""
+        first_news = int(self.now.timestamp()) - 3600 * self.spec.backfill_after_hours
+        is_old = "1 = 1" if self.ledger.state_row_count() == 0 else f"occurred_s < {first_news}"
+        return self._rows(
+            f"metric, count(*) as n, sum(case when {is_old} then 1 else 0 end) as backfill",
+            "group by metric",
+            "lane = 'event'",
+        )
+
+    def _refusals(self) -> dict[str, int]:
+        """Klaviyo's words for rows that it refused before and that have not changed since."""
+        rejections = self.ledger.rejections
+        rows = self.warehouse.table(
+            f"select said.reason, count(distinct planned.key) as n from {self.table} as planned "
+            f"join (select key, payload_hash, reason from {rejections.table} where {rejections.unresolved} "
+            "and stage = 'klaviyo') as said "
+            "on said.key = planned.key and said.payload_hash = planned.payload_hash "
+            "where planned.operation = 'refused' group by said.reason"
+        )
+        return _most_first({row["reason"]: row["n"] for row in rows.to_pylist()})
+
+    def _cleared(self) -> dict[str, int]:
+        counted: Counter[str] = Counter()
+        for row in self._rows("cleared, count(*) as n", "group by cleared", "lane = 'single'"):
+            for name in filter(None, (row["cleared"] or "").split("|")):
+                counted[name] += row["n"]
+        return _most_first(counted)
+
+    def _new_profiles(self) -> int:
+        """People, not rows: somebody new may get several events."""
+        return self.ledger.number(
+            f"select count(distinct coalesce(recipient, key)) as n from {self.table} "
+            "where is_new and lane is not null"
+        )
+
+    def _look_at(self, people: int) -> tuple[Changed, list[Sample]]:
+        """What changes in people whom Klaviyo has, and a few rows of every operation.
+
+        Rows are taken by their hashes: the first ones are a fair sample, and the same every time.
+        """
+        is_known = "lane in ('import', 'single') and not is_new"
+        compares = bool(self.spec.fields or self.spec.properties or self.spec.unset)
+        ranked = (
+            f"(select *, ({is_known}) as is_known, "
+            "row_number() over (partition by operation order by payload_hash, key) as place "
+            f"from {self.table} where operation <> 'release') as ranked"
+        )
+        most = MOST_COMPARED if compares and self.known.loaded_at is not None else 0
+        where = f"where place <= {people} or (is_known and place <= {most})"
+        columns = "key, operation, payload, cleared, recipient, metric, occurred_s, problem, place"
+        rows = self.warehouse.table(f"select {columns}, is_known, is_new from {ranked} {where}").to_pylist()
+        profiles = self.known.of(f"select key from {ranked} {where}") if most else {}
+        for row in rows:
+            if row["is_known"] and compares:
+                profile = profiles.get(row["key"])
+                row["changes"] = None if profile is None else _changes(row, profile)
+        found = [row["changes"] for row in rows if row.get("changes") is not None]
+        counted = self._rows("count(*) as n", where=is_known)[0]["n"] if compares else 0
+        changed = Changed(
+            rows=counted,
+            compared=len(found),
+            unknown=sum("changes" in row for row in rows) - len(found) if most else counted,
+            by_name=_most_first(Counter(change.name for one in found for change in one)),
+        )
+        return changed, [self._sample(row) for row in _in_turn(rows, people)]
+
+    def _sample(self, row: Mapping[str, Any]) -> Sample:
+        is_event, second = self.spec.object == "events", row["occurred_s"]
+        found: Sequence[Change] | None = row.get("changes", ())
+        if row["is_new"] and row["payload"] and not is_event:
+            found = _changes(row, {})
+        reason = row["problem"] or ""
+        if found is None:
+            reason = NOT_INGESTED if self.known.loaded_at is None else WRITTEN_SINCE
+        return Sample(
+            operation=row["operation"],
+            person=self._address(row["recipient"] if is_event else row["key"]),
+            changes=found if found is None else [self._shown(change) for change in found],
+            event=self._value(row["key"]) if is_event else "",
+            metric=row["metric"] or "",
+            occurred_at=None if second is None else datetime.fromtimestamp(second, UTC),
+            reason=reason,
+        )
+
+    def _shown(self, change: Change) -> Change:
+        return (
+            change if self.unmask else Change(change.name, masked_value(change.old), masked_value(change.new))
+        )
+
+    def _address(self, address: str | None) -> str:
+        return (address or "") if self.unmask else masked_address(address or "")
+
+    def _value(self, text: str) -> str:
+        return text if self.unmask else masked_value(text)
+
+    def _run_at_work(self) -> str:
+        try:
+            RunRecord(self.warehouse, self.spec.name, "")._turn_away_second(self.now)
+        except SyncHeld as held:
+            return str(held)
+        return ""
+
+
+def _lanes(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({group["lane"] for group in groups if group["lane"] is not None})
+
+
+def _by_reason(groups: Iterable[Mapping[str, Any]], operation: str) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for group in groups:
+        if group["operation"] == operation:
+            counted[group["problem"]] += group["n"]
+    return _most_first(counted)
+
+
+def _most_first(counted: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _changes(row: Mapping[str, Any], profile: Mapping[str, Any]) -> list[Change]:
+    return list(changes(row["payload"].removesuffix(SEPARATOR), row["cleared"] or "", profile))
+
+
+def _in_turn(rows: Sequence[dict[str, Any]], people: int) -> list[dict[str, Any]]:
+    """Up to so many rows, of every operation about as many; rows of one operation together."""
+    taken = sorted(rows, key=lambda row: (row["place"], row["operation"]))[:people]
+    return sorted(taken, key=lambda row: (row["operation"], row["place"]))
