@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
@@ -196,7 +197,7 @@ class Events:
 
 def _means_repeated(refusal: KlaviyoRefused) -> bool:
     """Whether a body is refused because of events that are known; such a row is no bad row."""
-    return any(
+    return refusal.status == HTTPStatus.CONFLICT or any(
         "unique_id" in problem.pointer + problem.detail
         and _REPEATED.search(f"{problem.code} {problem.detail}")
         for problem in refusal.problems
