@@ -2,13 +2,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOME_DIR ?= .c360
 CUSTOMERS ?= 2000
+N ?= 25
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 BIN_EMULATOR := .venv-emulator/bin
 JUDGES := zenpy tap-zendesk tap-klaviyo airbyte
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-bigquery judges dev check format bench clean lock
+.PHONY: help setup demo test test-bigquery judges chaos dev check format bench clean lock
 
 help:  ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ judges: .venv/.ready $(JUDGES:%=.venv-judges-%/.ready)  ## Let unmodified third-
 .venv-judges-%/.ready: tests/judges/requirements/%.lock .venv/.ready
 	@test -x .venv-judges-$*/bin/python || $(BIN)/python -m venv --without-pip .venv-judges-$*
 	@$(BIN)/uv pip sync --quiet --python .venv-judges-$*/bin/python $< && touch $@ || echo "$* does not install"
+
+chaos: .venv/.ready  ## Run the sync engine through N random worlds of faults and kills (N=500 SEED=123)
+	$(BIN)/python -m tests.chaos $(N) $(if $(SEED),--seed $(SEED))
 
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)
