@@ -180,14 +180,10 @@ def test_case_12_a_bad_event_is_isolated_among_those_of_its_person(shop: Shop) -
 
 
 def test_case_12_a_row_that_no_pointer_names_is_found_by_halving(shop: Shop) -> None:
-    refused = {
-        "status": 400,
-        "method": "POST",
-        "path": IMPORT,
-        "headers": JSON,
-        "body": refusal("One is bad."),
-    }
-    shop.sandbox.traffic.add_fault(Fault(times=5, **refused))  # 16, 8, 4, 2, 1: always the first half
+    # 16, 8, 4, 2, 1: always the first half
+    shop.sandbox.traffic.add_fault(
+        Fault(status=400, method="POST", path=IMPORT, times=5, headers=JSON, body=refusal("One is bad."))
+    )
     shop.profiles([person(number) for number in range(1, 17)])
 
     report = shop.run(PROFILES)
@@ -265,9 +261,9 @@ def test_case_13_an_unknown_list_holds_the_sync(shop: Shop) -> None:
 
 
 def test_case_14_a_body_that_is_too_large_for_somebody_is_split_and_resent(shop: Shop) -> None:
-    too_large = {"method": "POST", "path": IMPORT, "status": 413}
+    body = refusal("Payload must not exceed 1MB.")
     shop.sandbox.traffic.add_fault(
-        Fault(times=2, headers=JSON, body=refusal("Payload must not exceed 1MB."), **too_large)
+        Fault(status=413, method="POST", path=IMPORT, times=2, headers=JSON, body=body)
     )
     shop.profiles([person(number) for number in range(1, 41)])
 
