@@ -124,11 +124,12 @@ class _Reader:
         """Every metric's planned events; a first load is history as a whole."""
         first_news = int(self.now.timestamp()) - 3600 * self.spec.backfill_after_hours
         is_old = "1 = 1" if self.ledger.state_row_count() == 0 else f"occurred_s < {first_news}"
-        return self._rows(
+        rows = self._rows(
             f"metric, count(*) as n, sum(case when {is_old} then 1 else 0 end) as backfill",
             "group by metric",
             "lane = 'event'",
         )
+        return [{**row, "backfill": int(row["backfill"])} for row in rows]  # DuckDB sums to wider integers
 
     def _refusals(self) -> dict[str, int]:
         """Klaviyo's words for rows that it refused before and that have not changed since."""

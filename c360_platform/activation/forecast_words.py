@@ -83,6 +83,8 @@ def notes(forecast: Forecast) -> list[str]:
             f"{_people(forecast.released)} left the segment and stay on the list: they were there before us"
         )
     found += [f"does not send {n:,}: {reason}" for reason, n in forecast.withheld.items()]
+    if forecast.withheld and forecast.object == "list":
+        found.append("people whom a push of profiles brings to Klaviyo before are not counted yet")
     if forecast.rejected:
         found.append(f"keeps out {listed(forecast.rejected)}")
     if forecast.refused:
