@@ -91,7 +91,7 @@ class Run:
     spool: Spool
     planned: int = 0
     sent: int = 0
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
     confirmed: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
@@ -136,7 +136,7 @@ class Run:
 
     def reject(self, batch: Batch, rejections: Sequence[Rejection]) -> None:
         self.ledger.reject(batch, rejections, self.run_id, self.moment())
-        self.rejected += len(rejections)
+        self.rejected.update(rejection.operation for rejection in rejections)
 
     def fail(self, batch: Batch, message: str) -> None:
         """The batch is off; its rows are due again, and the run ends with this message."""

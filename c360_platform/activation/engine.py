@@ -6,12 +6,16 @@ Belongs here: the order of things and the report. Does not belong here: how each
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from c360_platform.activation.account import check_account
 from c360_platform.activation.delivery import Overrides, Patience, Progress, Run
 from c360_platform.activation.errors import SyncError, SyncFailed, SyncHeld, SyncRefused
 from c360_platform.activation.events import Events
@@ -19,16 +23,24 @@ from c360_platform.activation.imports import Imports, Singles
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.lists import Removals, adopt_members, find_or_create_list
+from c360_platform.activation.lost_state import is_history
 from c360_platform.activation.membership import Membership
 from c360_platform.activation.payloads import slices
 from c360_platform.activation.plan import PlanCounts, Planner
+from c360_platform.activation.readback import ReadBack, Sample
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.warehouse import WarehouseError
 
 if TYPE_CHECKING:
+    from c360_platform.activation.connection import Traffic
     from c360_platform.activation.transport import Klaviyo
     from c360_platform.warehouse import Warehouse
+
+COUNTERS = (
+    *("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "withheld", "leaving"),
+    *("requests", "throttled", "waited_seconds", "bytes_sent", "seconds"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +49,16 @@ class SyncReport:
 
     planned      rows to be sent: those that differ, and those that an earlier run left open
     sent         of them, rows that Klaviyo took in this run
-    confirmed    rows that Klaviyo has applied; `by_operation` splits them
+    confirmed    rows that Klaviyo has applied
     rejected     rows of the model that are kept out, now or since an earlier run; see c360_sync.rejections
     unchanged    rows that cost nothing
     pending      rows that Klaviyo took but has not applied yet, or that wait for their turn
+    withheld     people whom the create policy keeps out
+    leaving      members who are out of the model and stay on the list until the grace period is over
+
+    `operations` splits planned, attempted (whatever was in a body), confirmed, rejected (by Klaviyo, in this
+    run) and pending by operation; `by_operation` is what was confirmed. `read_back` compares a sample with
+    Klaviyo; None when there was nothing to compare.
     """
 
     sync: str
@@ -50,14 +68,30 @@ class SyncReport:
     rejected: int = 0
     unchanged: int = 0
     pending: int = 0
-    by_operation: dict[str, int] = field(default_factory=dict)
+    withheld: int = 0
+    leaving: int = 0
+    operations: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     requests: int = 0
+    throttled: int = 0
+    waited_seconds: float = 0.0
+    bytes_sent: int = 0
     seconds: float = 0.0
+    read_back: ReadBack | None = None
+
+    @property
+    def by_operation(self) -> Mapping[str, int]:
+        return self.operations.get("confirmed", {})
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """Of the rows whose fate this run has learned, the share that Klaviyo took; None without any."""
+        refused = sum(self.operations.get("rejected", {}).values())
+        settled = self.confirmed + refused
+        return self.confirmed / settled if settled else None
 
     def counters(self) -> dict[str, int | float]:
         """The numbers that the ledger keeps of a run."""
-        names = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "requests", "seconds")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in COUNTERS}
 
 
 def run_sync(
@@ -93,7 +127,7 @@ def run_sync(
         planner.spool,
     )
     sync = _Sync(run, planner)
-    requests_before = klaviyo.traffic.requests
+    before = replace(klaviyo.traffic)
     status, message = "failed", "stopped by an error of the program"
     try:
         sync.walk()
@@ -105,11 +139,12 @@ def run_sync(
         message = str(error)
         raise
     finally:
-        report = replace(sync.report(), requests=klaviyo.traffic.requests - requests_before)
+        planner.spool.close()
         with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
-            planner.spool.close()
+            report = sync.report(before)
             ledger.drop_plan()
-            record.finish(status, run.moment(), message, report.counters())
+            operations = json.dumps(report.operations, sort_keys=True)
+            record.finish(status, run.moment(), message, {**report.counters(), "operations": operations})
     return report
 
 
@@ -120,62 +155,95 @@ class _Sync:
         self.run = run
         self.planner = planner
         self.counts: PlanCounts | None = None
+        self.resumed: Counter[str] = Counter()  # rows by operation that an earlier run had planned
         self.postponed = 0
         self.settled = 0  # rows that differ no more because this run settled them first
+        self.sample = Sample(run)
+        self.read_back: ReadBack | None = None
 
     def walk(self) -> None:
         run, ledger = self.run, self.run.ledger
+        is_asked = ledger.has_open_batches()
+        is_anew = is_asked and check_account(run)
         if ledger.has_open_batches():
             self._settle_open()
-        with ledger.warehouse.session():
-            counts = self._plan()
-            self.settled = ledger.settled_by(run.run_id) if run.confirmed else 0
-            if counts.has_rejects or ledger.has_rejections():
-                ledger.keep_plan_rejections(run.run_id, run.moment())
-            if counts.releases:
-                Membership(ledger).release()
+        counts = self._plan()
+        if counts.planned and not is_asked and check_account(run):
+            is_anew, counts = True, self._plan()
+        self._keep_what_is_not_sent(counts)
+        list_id = ""
         if counts.planned:
             run.say(f"{counts.planned:,} of {counts.source_rows:,} rows to send")
-            self._deliver(self._batches())
+            list_id = self._list_id() if run.spec.object == "list" else ""
+            batches = self._record_batches(list_id, is_anew=is_anew)
+            with ledger.warehouse.session():
+                self.sample.take(batches)
+            self._deliver(batches)
+        self.read_back = self.sample.compare(list_id)
         if run.failures:
             raise SyncFailed(f"sync {run.spec.name}: {'; '.join(run.failures)}")
 
-    def report(self) -> SyncReport:
-        run, counts = self.run, self.counts
-        confirmed = sum(run.confirmed.values())
+    def report(self, before: Traffic) -> SyncReport:
+        """Asks the ledger what is pending: to be called before the plan is dropped."""
+        run, counts, traffic = self.run, self.counts, self.run.klaviyo.traffic
+        pending = Counter(run.ledger.pending_rows())
+        planned = Counter(counts.by_operation if counts else {}) + self.resumed
+        by_counter = {
+            "planned": planned,
+            "attempted": run.confirmed + run.rejected + pending,
+            "confirmed": run.confirmed,
+            "rejected": run.rejected,
+            "pending": pending,
+        }
         return SyncReport(
             sync=run.spec.name,
             planned=run.planned,
             sent=run.sent,
-            confirmed=confirmed,
-            rejected=run.rejected + (counts.rejected if counts else 0),
+            confirmed=run.confirmed.total(),
+            rejected=run.rejected.total() + (counts.rejected if counts else 0),
             unchanged=max(counts.unchanged - self.settled, 0) if counts else 0,
             pending=run.ledger.open_row_count() + self.postponed,
-            by_operation=dict(run.confirmed),
+            withheld=counts.withheld if counts else 0,
+            leaving=counts.leaving if counts else 0,
+            operations={name: dict(rows) for name, rows in by_counter.items() if rows},
+            requests=traffic.requests - before.requests,
+            throttled=traffic.throttled - before.throttled,
+            waited_seconds=round(traffic.waited_seconds - before.waited_seconds, 3),
+            bytes_sent=traffic.bytes_sent - before.bytes_sent,
             seconds=run.seconds,
+            read_back=self.read_back,
         )
 
     def _settle_open(self) -> None:
         """What an earlier run left: jobs that it did not see finish, batches that it may have sent or not."""
         batches = self.run.ledger.open_batches
         self.run.planned += sum(batch.rows for batch in batches)
+        self.resumed.update(self.run.ledger.pending_rows())
         self.run.say(f"settling {len(batches)} batches of an earlier run")
         self._deliver(batches, resumed=True)
 
     def _plan(self) -> PlanCounts:
-        self.counts = self.planner.make()
+        with self.run.ledger.warehouse.session():
+            self.counts = self.planner.make()
+            self.settled = self.run.ledger.settled_by(self.run.run_id) if self.run.confirmed else 0
         return self.counts
 
-    def _batches(self) -> list[Batch]:
-        """Cut the plan into batches and record them before the first call that writes rows."""
-        ledger = self.run.ledger
-        target = self._list_id() if self.run.spec.object == "list" else ""
-        with ledger.warehouse.session():
-            return self._record_batches(target)
-
-    def _record_batches(self, target: str) -> list[Batch]:
+    def _keep_what_is_not_sent(self, counts: PlanCounts) -> None:
+        """Rejections, tombstones and members who were never ours."""
         run, ledger = self.run, self.run.ledger
-        is_first_load = run.spec.object == "events" and ledger.state_row_count() == 0
+        with ledger.warehouse.session():
+            if counts.has_rejects or ledger.has_rejections():
+                ledger.keep_plan_rejections(run.run_id, run.moment())
+            if counts.releases:
+                Membership(ledger).release()
+            if run.spec.object == "list":
+                departures = counts.leaving + counts.by_operation.get("remove", 0)
+                Membership(ledger).keep_tombstones(run.now, departures)
+
+    def _record_batches(self, target: str, *, is_anew: bool) -> list[Batch]:
+        """Cut the plan into batches and record them before the first call that writes rows."""
+        run, ledger = self.run, self.run.ledger
+        is_backfill = run.spec.object == "events" and is_history(run, anew=is_anew)
         token = uuid4().hex[:12]
         batches: list[Batch] = []
         singles = 0
@@ -197,7 +265,7 @@ class _Sync:
                     rows=piece.rows,
                     bytes=piece.bytes,
                     target=target,
-                    is_backfill=is_first_load,
+                    is_backfill=is_backfill,
                 )
             )
         ledger.add_batches(batches, run.run_id, run.moment())

@@ -83,8 +83,11 @@ class Ledger:
     def last_open_position(self) -> int:
         return max((batch.last for batch in self.batches.open), default=0)
 
-    def state_row_count(self) -> int:
-        return self.number(f"select count(*) as n from {self.state} where sync = {self.sync_literal}")
+    def state_row_count(self, condition: str = "1 = 1") -> int:
+        """Rows of the state for which a condition over its columns holds."""
+        return self.number(
+            f"select count(*) as n from {self.state} where sync = {self.sync_literal} and {condition}"
+        )
 
     def positions(self, lane: str) -> list[int]:
         """The positions of planned rows of a lane that are in no batch yet."""
@@ -92,6 +95,17 @@ class Ledger:
             f"select position from {self.plan} where lane = '{lane}' and not ({self.open_rows()})"
         )
         return rows["position"].to_pylist()
+
+    def pending_rows(self) -> dict[str, int]:
+        """The rows of open batches that are not rejected, by operation."""
+        if not self.batches.open:
+            return {}
+        rejected = self.rejections.of_batches(self.batches.open)
+        rows = self.warehouse.table(
+            f"select operation, count(*) as n from {self.plan} where {self.open_rows()} "
+            f"and key not in ({rejected}) group by operation"
+        )
+        return dict(zip(rows["operation"].to_pylist(), rows["n"].to_pylist(), strict=True))
 
     def rows(self, batch: Batch, columns: Sequence[str]) -> pa.Table:
         """Columns of the plan for the rows of a batch that are not rejected, in order."""
@@ -164,7 +178,9 @@ class Ledger:
         self.warehouse.execute(f"drop table {table}")
 
     def _planned_rows(self, batches: Sequence[Batch]) -> int:
-        return self.number(f"select count(*) as n from {self.plan} where {within(batches)} and lane <> 'remove'")
+        return self.number(
+            f"select count(*) as n from {self.plan} where {within(batches)} and lane <> 'remove'"
+        )
 
     def add_batches(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:
         """Record batches before the first of them is sent."""
@@ -247,7 +263,7 @@ class Ledger:
 
     def keep_plan_rejections(self, run_id: str, at: datetime) -> None:
         """Record the rows that the plan rejected, once each; resolve those that it no longer rejects."""
-        self.rejections.keep_plans(run_id, at)
+        self.rejections.keep_plans(run_id, at, has_plan=self.has_plan)
 
     def has_rejections(self) -> bool:
         """Whether rows are on record as rejected and not resolved."""

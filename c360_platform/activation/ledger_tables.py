@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, str]] = {
         "unchanged": "i",
         "pending": "i",
         "withheld": "i",
+        "leaving": "i",
         "requests": "i",
         "throttled": "i",
         "waited_seconds": "n",

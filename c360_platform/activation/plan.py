@@ -49,9 +49,20 @@ if TYPE_CHECKING:
 
 # Column to its type in the words of the ledger's tables.
 COLUMNS = {
-    "position": "i", "lane": "s", "operation": "s", "key": "s", "payload_hash": "s", "is_ours": "b",
-    "is_new": "b", "filled": "s", "cleared": "s", "bytes": "i", "recipient": "s", "metric": "s",
-    "occurred_s": "i", "problem": "s",
+    "position": "i",
+    "lane": "s",
+    "operation": "s",
+    "key": "s",
+    "payload_hash": "s",
+    "is_ours": "b",
+    "is_new": "b",
+    "filled": "s",
+    "cleared": "s",
+    "bytes": "i",
+    "recipient": "s",
+    "metric": "s",
+    "occurred_s": "i",
+    "problem": "s",
 }
 SENT = ("create", "update", "clear", "add", "remove", "event")
 _KEPT_ROWS = 250_000  # rows of the plan that wait in memory before they are appended to its table
@@ -229,7 +240,8 @@ class Planner:
         rejected = rows.get("reject", 0) + rows.get("refused", 0)
         withheld, leaving = rows.get("withheld", 0), rows.get("leaving", 0)
         changed = sum(rows.get(operation, 0) for operation in SENT if operation != "remove")
-        unchanged = source_rows - changed - rejected - withheld - self.ledger.open_row_count()
+        under_way = sum(batch.rows for batch in self.ledger.open_batches if batch.lane != "remove")
+        unchanged = source_rows - changed - rejected - withheld - under_way
         return PlanCounts(
             sync=self.spec.name,
             source_rows=source_rows,
@@ -259,7 +271,7 @@ class Planner:
         """The fuse looks at everybody who is out, whether the grace period is over or not."""
         if not removals or self.overrides.allow_removals:
             return ""
-        members = self.ledger.state_row_count()
+        members = self.ledger.state_row_count("is_ours")
         if not self.spec.removal_fuse.holds(removals, members):
             return ""
         return (

@@ -72,15 +72,23 @@ class RejectionRecords:
             [at],
         )
 
-    def keep_plans(self, run_id: str, at: datetime) -> None:
-        """Record the rows that the plan rejected, once each; resolve those that it no longer rejects."""
+    def keep_plans(self, run_id: str, at: datetime, *, has_plan: bool) -> None:
+        """Record the rows that the plan keeps out, once each; resolve what it no longer says.
+
+        A row that Klaviyo refused stays on record while the plan has it as `refused`. Without a plan's table
+        nothing differs: nothing is kept out any more.
+        """
+        if not has_plan:
+            self.warehouse.execute(f"update {self.table} set resolved_at = ? where {self.unresolved}", [at])
+            return
         self.warehouse.transaction(
             [
                 (
                     f"update {self.table} as known set resolved_at = ? where {self.unresolved} "
-                    f"and stage = 'plan' and not exists (select 1 from {self.plan} as rejected "
-                    "where rejected.operation = 'reject' "
-                    "and rejected.key = known.key and rejected.problem = known.reason)",
+                    f"and not exists (select 1 from {self.plan} as planned where planned.key = known.key and ("
+                    "(known.stage = 'plan' and planned.operation = 'reject' and planned.problem = known.reason) "
+                    "or (known.stage = 'klaviyo' and (planned.operation = 'refused' or planned.lane is not null))"
+                    "))",
                     [at],
                 ),
                 (
