@@ -24,6 +24,7 @@ from c360_platform.dbt_manifest import dbt_executable, dbt_variables
 if TYPE_CHECKING:
     from dagster_gcp import BigQueryResource
 
+    from c360_platform.activation.budget import Lane, Limiter
     from c360_platform.activation.transport import Klaviyo
     from c360_platform.settings import Settings
     from c360_platform.warehouse import Warehouse
@@ -74,15 +75,41 @@ class WarehouseAccess:
 
 @dataclass(frozen=True)
 class KlaviyoAccess:
-    """Opens Klaviyo with the key of the settings, at the moment of the first push and not before."""
+    """Opens Klaviyo with the key of the settings, at the moment of the first push and not before.
+
+    All processes of a home draw on one budget of Klaviyo's limits.
+    """
 
     settings: Settings
 
-    def open(self) -> Klaviyo:
-        """Raises `SettingsError` when there is no key."""
+    def open(self, lane: Lane = "profiles") -> Klaviyo:
+        """`lane` says who goes first when several wait. Raises `SettingsError` when there is no key."""
         from c360_platform.activation.transport import Klaviyo
 
-        return Klaviyo(self.settings.klaviyo_key(), self.settings.klaviyo_base_url)
+        settings = self.settings
+        return Klaviyo(
+            settings.klaviyo_key(),
+            settings.klaviyo_base_url,
+            lane=lane,
+            budget_path=settings.klaviyo_budget_path,
+        )
+
+    def ingest_pace(self, endpoint: str, windows: Sequence[tuple[int, float]]) -> Limiter:
+        """How dlt's calls to an endpoint draw on the budget: behind everything that is pushed.
+
+        `windows` are calls and seconds, a second and a minute. Raises `SettingsError` when there is no key.
+        """
+        from c360_platform.activation.budget import account_budget
+        from c360_platform.activation.limits import Tier
+
+        settings = self.settings
+        (burst, _), (steady, _) = windows
+        budget = account_budget(
+            settings.klaviyo_base_url,
+            settings.klaviyo_key().get_secret_value(),
+            settings.klaviyo_budget_path,
+        )
+        return budget.limiter(endpoint, Tier(burst, steady), "ingest")
 
 
 class Dbt(DbtCliResource):

@@ -104,6 +104,11 @@ class Settings:
         """The sandbox's state, one SQLite file."""
         return self.home / "sandbox.sqlite"
 
+    @property
+    def klaviyo_budget_path(self) -> Path:
+        """Klaviyo's limits as all processes of this home use them up, one SQLite file; safe to delete."""
+        return self.home / "klaviyo_budget.sqlite"
+
     def klaviyo_key(self) -> SecretStr:
         """Klaviyo's private key, or a `SettingsError` that says how to get one."""
         return _present(

@@ -29,7 +29,7 @@ from dlt_pipelines.errors import (
     SourceUnreachable,
 )
 from dlt_pipelines.journal import Journal
-from dlt_pipelines.pacing import Pacer
+from dlt_pipelines.pacing import Pace
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -103,7 +103,7 @@ class Transport:
         params: Mapping[str, Any],
         decoder: Decoder[T],
         *,
-        pacer: Pacer | None = None,
+        pacer: Pace | None = None,
         raise_at_once: frozenset[int] = frozenset(),
     ) -> T:
         """One page, decoded. Retries what may pass; `raise_at_once` names statuses to leave to the caller.
@@ -114,7 +114,7 @@ class Transport:
         """
         attempt, refused, throttled = 0, 0, 0.0
         while True:
-            if pacer is not None and (pause := pacer.reserve()) > 0:
+            while pacer is not None and (pause := pacer.reserve()) > 0:
                 self._wait(f"{self.service.name}'s rate limit", pause)
             try:
                 return self._get_once(path, params, decoder)
@@ -123,6 +123,8 @@ class Transport:
                 reason = f"{self.service.name} answered 429"
                 pause = refusal.pause if refusal.pause is not None else _backoff(refused)
                 throttled += pause
+                if pacer is not None:
+                    pacer.pause(pause)  # the others would be refused alike
                 if throttled > _LONGEST_THROTTLING_SECONDS:
                     raise SourceUnavailable(
                         f"{self.service.name} keeps answering 429 to GET {path}: something else uses up the "

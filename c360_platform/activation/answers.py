@@ -72,8 +72,10 @@ def read_answer(
         raise KlaviyoUnreachable(
             f"{host} leads elsewhere ({status}) and is not followed: check KLAVIYO_BASE_URL"
         )
-    if 400 <= status < 500 and status not in _TRANSIENT and document is not None:
-        raise KlaviyoRefused(operation.words, status, _problems(document))
+    # A gateway in front of Klaviyo that finds a body too large says so with a page of its own.
+    is_klaviyo = document is not None or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if 400 <= status < 500 and status not in _TRANSIENT and is_klaviyo:
+        raise KlaviyoRefused(operation.words, status, _problems(document or {}))
     # A page of a proxy or a server error: what was done is not known.
     return Failure(f"answered {status} with {kind}", may_have_arrived=True)
 
@@ -123,7 +125,10 @@ def _document(data: bytes, kind: str) -> dict[str, Any] | None:
 
 
 def _problems(document: Mapping[str, Any]) -> list[ApiProblem]:
-    return [api_problem(entry) for entry in document.get("errors") or [] if isinstance(entry, dict)]
+    errors = document.get("errors")
+    return (
+        [api_problem(each) for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    )
 
 
 def api_problem(entry: Mapping[str, Any]) -> ApiProblem:
@@ -138,5 +143,7 @@ def api_problem(entry: Mapping[str, Any]) -> ApiProblem:
 
 
 def next_cursor(page: Mapping[str, Any]) -> str | None:
-    link = (page.get("links") or {}).get("next")
-    return parse_qs(urlsplit(link).query).get("page[cursor]", [None])[0] if link else None
+    """Where the page after this one begins. Only the cursor is taken: the key goes to no other host."""
+    links = page.get("links")
+    link = links.get("next") if isinstance(links, Mapping) else None
+    return parse_qs(urlsplit(str(link)).query).get("page[cursor]", [None])[0] if link else None

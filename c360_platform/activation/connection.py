@@ -132,7 +132,7 @@ class Connection:
         deadline = self._clock() + self.bounds.patience
         failures = throttles = 0
         while True:
-            answer = self._attempt(operation, url, headers, body)
+            answer = self._attempt(operation, url, headers, body, deadline)
             if isinstance(answer, dict):
                 return answer
             if answer.may_have_arrived and not repeatable:
@@ -222,7 +222,7 @@ class Connection:
         return url, headers
 
     def _attempt(
-        self, operation: Operation, url: str, headers: dict[str, str], body: bytes | None
+        self, operation: Operation, url: str, headers: dict[str, str], body: bytes | None, deadline: float
     ) -> dict[str, Any] | Failure:
         import urllib3
 
@@ -240,16 +240,15 @@ class Connection:
                 redirect=False,
                 preload_content=False,
             )
-            data = self._content(response)
+            data = self._content(response, deadline)
         except urllib3.exceptions.HTTPError as error:
             return read_broken(self.host, error)
         if data is None:
             return Failure("its answer does not end", may_have_arrived=True)
         return read_answer(operation, self.host, response.status, response.headers, data)
 
-    def _content(self, response: Any) -> bytes | None:
-        """The body; None when it takes longer or is larger than any answer of Klaviyo's."""
-        deadline = self._clock() + self.bounds.read
+    def _content(self, response: Any, deadline: float) -> bytes | None:
+        """The body; None when it comes without end, or is larger than any answer of Klaviyo's."""
         pieces: list[bytes] = []
         size = 0
         while piece := response.read1(_PIECE_BYTES, decode_content=True):

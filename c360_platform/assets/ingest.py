@@ -18,7 +18,7 @@ from c360_platform.assets.load_checks import REJECTED_ROWS, judge, load_check_sp
 from c360_platform.assets.load_config import CONFIGS, Part
 from c360_platform.assets.raw import LOADED_BY_US, OWNERS, RawTable, raw_group, raw_key, table_metadata
 from c360_platform.failures import one_line_failures, retry_policy
-from c360_platform.resources import WarehouseAccess
+from c360_platform.resources import KlaviyoAccess, WarehouseAccess
 from c360_platform.settings import Settings
 from dlt_pipelines.journal import Journal
 
@@ -65,6 +65,7 @@ def sources(settings: Settings) -> dict[str, Callable[..., Any]]:
             settings.klaviyo_base_url,
             settings.klaviyo_key().get_secret_value(),
             rate_share=settings.klaviyo_rate_share,
+            paces=KlaviyoAccess(settings).ingest_pace,
             **options,
         )
 

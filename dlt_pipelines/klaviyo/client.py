@@ -18,7 +18,7 @@ from dlt_pipelines.errors import SourceProtocolError, SourceRejected
 from dlt_pipelines.journal import Journal
 from dlt_pipelines.klaviyo import answers, settings
 from dlt_pipelines.klaviyo.answers import Page
-from dlt_pipelines.pacing import Pacer, Windows, scaled, shared_pacer
+from dlt_pipelines.pacing import Pace, Paces, Windows, scaled, shared_pacer
 from dlt_pipelines.pages import PageDecoder
 from dlt_pipelines.paging import PageGuard
 from dlt_pipelines.transport import Service, Transport
@@ -52,9 +52,20 @@ _TABLES: Final[Mapping[type[msgspec.Struct], str]] = {
 
 
 class KlaviyoClient:
-    """A session with one Klaviyo account, which uses `rate_share` of what Klaviyo's limits allow."""
+    """A session with one Klaviyo account, which uses `rate_share` of what Klaviyo's limits allow.
 
-    def __init__(self, base_url: str, api_key: str, journal: Journal, *, rate_share: float = 1.0) -> None:
+    `paces` counts its calls together with those of others; without it, they count within this process.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        journal: Journal,
+        *,
+        rate_share: float = 1.0,
+        paces: Paces | None = None,
+    ) -> None:
         headers = {
             "Authorization": f"Klaviyo-API-Key {api_key}",
             "revision": settings.REVISION,
@@ -63,6 +74,7 @@ class KlaviyoClient:
         self._journal = journal
         self._transport = Transport(_SERVICE, base_url, journal, headers=headers)
         self._rate_share = rate_share
+        self._paces = paces or self._own_pace
 
     def now(self) -> datetime:
         """Klaviyo's time. Metrics are read for it when nothing else was: times are compared with its own."""
@@ -115,7 +127,13 @@ class KlaviyoClient:
         }
         if created_after is not None:
             params["filter"] = f"greater-than(created,{iso(created_after)})"
-        pages = self._pages(_PROFILES, params, answers.PredictedResource, settings.PREDICTIONS_LIMIT)
+        pages = self._pages(
+            _PROFILES,
+            params,
+            answers.PredictedResource,
+            settings.PREDICTIONS_LIMIT,
+            bucket=f"{_PROFILES} with predictive_analytics",
+        )
         return _in_order(pages, lambda profile: profile.attributes.created, _PROFILES)
 
     def events(
@@ -164,7 +182,7 @@ class KlaviyoClient:
     ) -> Iterator[Page[R]]:
         decoder = PageDecoder(Page[resource], _TABLES[resource], self._journal)  # type: ignore[valid-type]
         guard = PageGuard(f"Klaviyo GET {path}", self._journal)
-        pacer = self._pacer(bucket or path, limit)
+        pacer = self._paces(f"GET {bucket or path}", scaled(limit, self._rate_share))
         while True:
             page: Page[R] = self._transport.get(path, params, decoder, pacer=pacer)
             if page.links.next is None:
@@ -176,8 +194,8 @@ class KlaviyoClient:
             cursor = parse_qs(urlsplit(page.links.next).query).get("page[cursor]", [""])[0]
             params = {**params, "page[cursor]": guard.cursor(cursor)}
 
-    def _pacer(self, bucket: str, limit: Windows) -> Pacer:
-        return shared_pacer(("klaviyo", self._transport.host, bucket), scaled(limit, self._rate_share))
+    def _own_pace(self, limit: str, windows: Windows) -> Pace:
+        return shared_pacer(("klaviyo", self._transport.host, limit), windows)
 
 
 def iso(moment: datetime) -> str:

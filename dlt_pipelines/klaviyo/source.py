@@ -32,6 +32,7 @@ def klaviyo_source(
     event_pages_per_package: int = settings.EVENT_PAGES_PER_PACKAGE,
     events_window: Any = None,
     rate_share: float = 1.0,
+    paces: Any = None,
     journal: Any = None,
 ) -> Any:
     """Everything the platform reads from Klaviyo.
@@ -40,10 +41,11 @@ def klaviyo_source(
     bounds the first load. A run stops profiles, their predictions and events after so many pages; run again
     until caught up, as `load` does. `events_window` is (from, to): `events` are then read of that window, its
     end not included, and what the loads remember stays untouched. `rate_share` is the part of Klaviyo's
-    limits to use, which all keys of an account share. `journal` collects what a load over several runs sees.
+    limits to use, which all keys of an account share; `paces` (`pacing.Paces`) makes its calls count together
+    with those of other processes. `journal` collects what a load over several runs sees.
     """
     log: Journal = journal or Journal(NAME)
-    client = KlaviyoClient(base_url, api_key, log, rate_share=rate_share)
+    client = KlaviyoClient(base_url, api_key, log, rate_share=rate_share, paces=paces)
     reading = Reading(
         client, log, start_date, profile_pages_per_package, event_pages_per_package, events_window
     )

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_platform.activation.budget import AccountBudget, Budget, Lane, Limiter
+from c360_platform.activation.budget import AccountBudget, Budget, Lane, Limiter, account_budget
 from c360_platform.activation.limits import XS, L, M, S, Tier
+from c360_platform.resources import KlaviyoAccess
+from c360_platform.settings import Settings
 
 KEY = "pk_0123456789_planted"
 ENDPOINT = "GET /api/profiles"
@@ -85,6 +87,7 @@ def test_windows_hold_and_no_lane_is_overtaken_whoever_comes_waits_or_dies(
 
     while due:
         time.now, number = heapq.heappop(due)
+        assert time.now < 2_000, "somebody is held up for ever"
         _, lane, dies = callers[number]
         if number in pauses and number not in waiting:
             budget.limiter(ENDPOINT, tier, lane).pause(pauses[number])
@@ -231,6 +234,18 @@ def test_the_file_holds_neither_key_nor_address(tmp_path: Path) -> None:
     assert b"klaviyo.com" not in written
     for shown in (budget, limiter):
         assert KEY not in repr(shown) + repr(vars(shown))
+
+
+def test_loads_and_pushes_of_a_home_draw_on_one_budget(home: Settings) -> None:
+    access = KlaviyoAccess(home)
+    pace = access.ingest_pace(ENDPOINT, ((10, 1), (150, 60)))
+    assert [pace.reserve() for _ in range(10)] == [0.0] * 10
+    key = home.klaviyo_key().get_secret_value()
+
+    pushes = account_budget(home.klaviyo_base_url, key, home.klaviyo_budget_path)
+
+    assert pushes.limiter(ENDPOINT, M, "events").reserve() > 0
+    assert home.klaviyo_budget_path.exists()
 
 
 # Sends what it may and prints when; with a number above 0 it is killed in the middle of a count.
