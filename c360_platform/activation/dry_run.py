@@ -20,7 +20,7 @@ from c360_platform.activation.imports import Singles
 from c360_platform.activation.known_profiles import KnownProfiles
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.masking import masked_address, masked_value
-from c360_platform.activation.payloads import SEPARATOR, Slice, slices
+from c360_platform.activation.payloads import LANES, SEPARATOR, Slice, slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
@@ -64,11 +64,11 @@ class _Reader:
 
     def read(self, counts: PlanCounts, people: int) -> Forecast:
         spec = self.spec
-        groups = self._rows("operation, lane, problem, count(*) as n", "group by operation, lane, problem")
+        groups = self._groups()
         by_operation: Counter[str] = Counter()
         for group in groups:
             by_operation[group["operation"]] += group["n"]
-        pieces = [piece for lane in _lanes(groups) for piece in self._slices(lane)]
+        pieces = self._slices()
         singles = sum(piece.rows for piece in pieces if piece.lane == "single")
         metrics = self._metrics() if spec.object == "events" else []
         changed, samples = self._look_at(people)
@@ -80,7 +80,7 @@ class _Reader:
             unchanged=counts.unchanged,
             operations=counts.by_operation,
             rejected=_by_reason(groups, "reject"),
-            refused=self._refusals() if by_operation["refused"] else {},
+            refused=_by_reason(groups, "refused"),
             withheld=_by_reason(groups, "withheld"),
             leaving=counts.leaving,
             released=counts.releases,
@@ -107,18 +107,35 @@ class _Reader:
     def _rows(self, columns: str, rest: str = "", where: str = "1 = 1") -> list[dict[str, Any]]:
         return self.warehouse.table(f"select {columns} from {self.table} where {where} {rest}").to_pylist()
 
-    def _slices(self, lane: str) -> Iterable[Slice]:
+    def _groups(self) -> list[dict[str, Any]]:
+        """How many rows have which operation for which reason: the plan's, or Klaviyo's words of before."""
+        rejections = self.ledger.rejections
+        rows = self.warehouse.table(
+            "select planned.operation, coalesce(planned.problem, said.reason) as reason, count(*) as n "
+            f"from {self.table} as planned left join (select key, payload_hash, max(reason) as reason "
+            f"from {rejections.table} where {rejections.unresolved} and stage = 'klaviyo' "
+            "group by key, payload_hash) as said on planned.operation = 'refused' "
+            "and said.key = planned.key and said.payload_hash = planned.payload_hash group by 1, 2"
+        )
+        return rows.to_pylist()
+
+    def _slices(self) -> list[Slice]:
         import numpy as np
+        import pyarrow.compute as pc
 
         rows = self.warehouse.table(
-            f"select position, bytes from {self.table} where lane = '{lane}' order by position"
+            f"select lane, position, bytes from {self.table} where lane is not null order by position"
         )
-        # By DLPack: Arrow's own conversions import pandas first.
-        positions, sizes = (
-            np.from_dlpack(rows[name].combine_chunks()).astype(np.int64, copy=False)
-            for name in ("position", "bytes")
-        )
-        return slices(lane, positions, sizes)
+        found: list[Slice] = []
+        for lane in LANES:
+            own = rows.filter(pc.equal(rows["lane"], lane))
+            # By DLPack: Arrow's own conversions import pandas first.
+            positions, sizes = (
+                np.from_dlpack(own[name].combine_chunks()).astype(np.int64, copy=False)
+                for name in ("position", "bytes")
+            )
+            found += slices(lane, positions, sizes)
+        return found
 
     def _metrics(self) -> list[dict[str, Any]]:
         """Every metric's planned events; a first load is history as a whole."""
@@ -130,18 +147,6 @@ class _Reader:
             "lane = 'event'",
         )
         return [{**row, "backfill": int(row["backfill"])} for row in rows]  # DuckDB sums to wider integers
-
-    def _refusals(self) -> dict[str, int]:
-        """Klaviyo's words for rows that it refused before and that have not changed since."""
-        rejections = self.ledger.rejections
-        rows = self.warehouse.table(
-            f"select said.reason, count(distinct planned.key) as n from {self.table} as planned "
-            f"join (select key, payload_hash, reason from {rejections.table} where {rejections.unresolved} "
-            "and stage = 'klaviyo') as said "
-            "on said.key = planned.key and said.payload_hash = planned.payload_hash "
-            "where planned.operation = 'refused' group by said.reason"
-        )
-        return _most_first({row["reason"]: row["n"] for row in rows.to_pylist()})
 
     def _cleared(self) -> dict[str, int]:
         counted: Counter[str] = Counter()
@@ -225,15 +230,11 @@ class _Reader:
         return ""
 
 
-def _lanes(groups: Iterable[Mapping[str, Any]]) -> list[str]:
-    return sorted({group["lane"] for group in groups if group["lane"] is not None})
-
-
 def _by_reason(groups: Iterable[Mapping[str, Any]], operation: str) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for group in groups:
         if group["operation"] == operation:
-            counted[group["problem"]] += group["n"]
+            counted[group["reason"] or "no reason is on record"] += group["n"]
     return _most_first(counted)
 
 

@@ -252,7 +252,8 @@ def test_time_is_what_the_windows_allow(lane: str, rows: int, size: int, request
 
 def _ledger(shop: Shop) -> dict[str, list[dict[str, Any]]]:
     """The rows of the ledger's tables; none of a plan is left."""
-    tables = shop.warehouse.tables("c360_sync")
+    with shop.warehouse.session():
+        tables = shop.warehouse.tables("c360_sync")
+        rows = {table: shop.ledger(f"select * from c360_sync.{table}") for table in sorted(tables)}
     assert not [table for table in tables if table.startswith(("plan_", "preview_"))]
-    rows = {table: shop.ledger(f"select * from c360_sync.{table}") for table in sorted(tables)}
     return {table: found for table, found in rows.items() if found}
