@@ -215,8 +215,14 @@ class BulkSender:
 
         One that is refused again and again is given up in part: no answer may lead to a request a row.
         """
-        self._refusals, self._is_any_accepted = 0, False
+        self._refusals = 0
         taken = self._send(batch, self.lane.rows(batch) if self.lane.reads_rows else None)
+        if self._suspects and batch.target and not self._is_any_accepted:
+            reason = self._suspects[0][1].reason
+            self._suspects = []
+            raise SyncRefused(
+                f"sync {self.run.spec.name}: {reason} It may be the list as well as a row: none was rejected"
+            )
         self._reject_suspects()
         return taken
 

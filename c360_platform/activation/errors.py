@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-_EMAIL = re.compile(r"""[^\s"<>(),;:=/\[\]]+@[^\s"'<>(),;:/\[\]]+""")
-_PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/-]{6,}\d(?![\w-])")
+_KEY = re.compile(r"(?i)\b(?:pk|sk)_\w+|(?<=klaviyo-api-key )\S+|(?<=bearer )\S+")
+_EMAIL = re.compile(r"""(?i)(?:"[^"]+"|[^\s"<>(),;:=/\[\]]+)(?:@|%40)[^\s"'<>(),;:/\[\]]+""")
+_PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()./-]{6,}\d(?![\w-])|\d{7,}")
 _LONGEST_TEXT = 300
 
 
 def without_personal_data(text: str) -> str:
-    """Text of the API, fit for logs and reports: addresses and phone numbers masked, length bounded."""
+    """Text of the API, fit for logs and reports: keys, addresses and phone numbers masked, length bounded."""
+    text = _KEY.sub("<key>", text)
     text = _EMAIL.sub("<e-mail>", text)
     text = _PHONE.sub("<number>", text)
     text = " ".join(text.split())
@@ -67,11 +69,15 @@ class KlaviyoUnreachable(KlaviyoError):
 
 @dataclass(frozen=True, slots=True)
 class ApiProblem:
-    """One entry of Klaviyo's `errors`; `detail` is already free of personal data, `pointer` may be empty."""
+    """One entry of Klaviyo's `errors`, free of personal data whoever makes it; `pointer` may be empty."""
 
     code: str
     detail: str
-    pointer: str = ""
+    pointer: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("code", "detail"):
+            object.__setattr__(self, name, without_personal_data(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}" if self.detail else self.code
