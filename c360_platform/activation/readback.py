@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import accumulate, islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -92,15 +93,22 @@ class Sample:
         """
         if not batches:
             return
-        chosen = [
-            (batch.lane, self._random.randint(batch.first, batch.last))
-            for batch in self._random.choices(batches, [batch.rows for batch in batches], k=_CANDIDATES)
-        ]
+        chosen = self._places(sorted({batch.lane for batch in batches}))
         if self.run.spec.object == "events":
             rows = self._records.stretch(batches, chosen[0][1])
         else:
             rows = self._records.rows(batches, chosen)
         self._rows = [SentRow(payload=self._payload(row, batches), **row) for row in rows]
+
+    def _places(self, lanes: Sequence[str]) -> list[tuple[str, int]]:
+        """Lanes and positions of rows chosen at random; all rows when they are few."""
+        positions = [self.run.spool.lane(lane).sizes()[0] for lane in lanes]
+        ends = list(accumulate(map(len, positions)))
+        places = []
+        for index in self._random.sample(range(ends[-1]), min(ends[-1], _CANDIDATES)):
+            lane = bisect_right(ends, index)
+            places.append((lanes[lane], int(positions[lane][index - ends[lane]])))  # counted from the end
+        return places
 
     def _payload(self, row: Mapping[str, Any], batches: Sequence[Batch]) -> str:
         """The row's text as it will be sent; empty for a removal."""
