@@ -29,10 +29,8 @@ class Figure:
         return "short" if too_much or too_little else "ok"
 
     def __str__(self) -> str:
-        goals = [f"≤ {self.most:g}"] if self.most is not None else []
-        goals += [f"≥ {self.least:g}"] if self.least is not None else []
+        goals = [f"≤ {self.most:,.10g}"] if self.most is not None else []
+        goals += [f"≥ {self.least:,.10g}"] if self.least is not None else []
         goal = f"  goal {' and '.join(goals)}: {self.verdict}" if goals else ""
-        return f"{self.name} = {self._number()}{self.unit and ' '}{self.unit}{goal}  ({self.detail})"
-
-    def _number(self) -> str:
-        return f"{self.value:,.2f}" if self.value < 10 and not self.unit else f"{self.value:,.0f}"
+        number = f"{self.value:,.0f} {self.unit}" if self.unit else f"{self.value:,.2f}"
+        return f"{self.name} = {number}{goal}  ({self.detail})"
