@@ -14,7 +14,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate, islice
 from random import Random
@@ -58,14 +58,14 @@ class SentRow:
 
     lane: str
     position: int
-    key: str
+    key: str = field(repr=False)
     operation: str
     payload_hash: str
-    payload: str
+    payload: str = field(repr=False)
     cleared: str
     metric: str | None
     second: int | None
-    recipient: str | None
+    recipient: str | None = field(repr=False)
 
     @property
     def hash_afterwards(self) -> str | None:

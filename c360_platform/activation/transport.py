@@ -93,7 +93,7 @@ class RecordedEvent:
 
     key: str
     second: int
-    email: str
+    email: str = field(repr=False)
     properties: Mapping[str, Any] = field(repr=False)
 
 

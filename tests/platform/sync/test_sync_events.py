@@ -74,7 +74,7 @@ def test_a_late_event_of_an_old_month_is_sent_without_looking_at_the_others(shop
     assert shop.run(EVENTS).unchanged == 14
 
 
-def test_a_lost_answer_doubles_no_event(shop: Shop) -> None:
+def test_case_04_a_lost_answer_doubles_no_event(shop: Shop) -> None:
     shop.sandbox.traffic.add_fault(
         Fault(status=502, method="POST", path="/api/event-bulk-create-jobs", when="after", times=2)
     )
