@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from c360_platform.activation.errors import SyncFailed, SyncHeld
 from c360_platform.activation.delivery import Overrides
+from c360_platform.activation.errors import SyncFailed, SyncHeld
 from tests.platform.sync.shop import PROFILES, SEGMENT, Shop, person
 
 CONSENT_CALLS = ("subscription", "suppression")
@@ -46,7 +46,7 @@ def test_a_list_follows_its_segment_and_consent_stays(shop: Shop) -> None:
     assert (shop.run(SEGMENT).planned, shop.calls()) == (0, {})
 
 
-def test_members_that_were_there_before_are_never_removed(shop: Shop) -> None:
+def test_case_24_members_that_were_there_before_are_never_removed(shop: Shop) -> None:
     shop.profiles([person(number) for number in range(1, 6)])
     shop.run(PROFILES)
     ids = shop.klaviyo.profile_ids(emails(1, 2, 5))
@@ -80,7 +80,7 @@ def test_a_list_that_somebody_deleted_is_made_again_with_everybody(shop: Shop) -
     assert shop.members(shop.list_id()) == set(emails(1, 2, 3, 4))
 
 
-def test_removing_most_of_a_list_waits_for_a_persons_word(shop: Shop) -> None:
+def test_case_22_removing_most_of_a_list_waits_for_a_persons_word(shop: Shop) -> None:
     shop.segment(emails(*range(1, 31)))
     shop.run(SEGMENT)
     shop.segment(emails(1, 2, 3))

@@ -27,8 +27,8 @@ from tests.platform.sync.test_sync_events import (
 )
 from tests.platform.sync.test_sync_lists import (
     test_a_list_follows_its_segment_and_consent_stays,
-    test_members_that_were_there_before_are_never_removed,
-    test_removing_most_of_a_list_waits_for_a_persons_word,
+    test_case_22_removing_most_of_a_list_waits_for_a_persons_word,
+    test_case_24_members_that_were_there_before_are_never_removed,
 )
 from tests.platform.sync.test_sync_profiles import (
     test_a_first_run_makes_klaviyo_equal_to_the_mart,
@@ -55,9 +55,9 @@ __all__ = [
     "test_a_row_that_klaviyo_refuses_is_isolated_and_tried_again_when_it_changes",
     "test_a_second_run_makes_no_call_and_one_changed_row_sends_one_row",
     "test_batches_whose_plan_is_gone_are_planned_anew",
+    "test_case_22_removing_most_of_a_list_waits_for_a_persons_word",
+    "test_case_24_members_that_were_there_before_are_never_removed",
     "test_members_that_a_killed_run_added_are_still_ours_to_remove",
-    "test_members_that_were_there_before_are_never_removed",
-    "test_removing_most_of_a_list_waits_for_a_persons_word",
     "test_rows_that_cannot_be_sent_are_kept_with_a_reason_and_the_others_go_through",
     "test_two_events_of_one_second_are_both_recorded",
     "test_values_that_became_null_are_cleared",
