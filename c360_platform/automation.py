@@ -14,6 +14,7 @@ import dagster as dg
 
 from c360_platform.assets.activate import SCHEDULE_GROUPS, sync_key
 from c360_platform.assets.raw import RawTable, tables_already_there
+from c360_platform.assets.reconcile import in_step_checks
 from c360_platform.assets.transform import DBT_OP
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ SCHEDULES = {
     "segments": "45 */12 * * *",
     SHIPMENT_EVENTS: "5 * * * *",
 }
+
+RECONCILE = "reconcile"
+# When every list is compared with Klaviyo: between two pushes of the segments. The sensor keeps this time.
+RECONCILE_CRON = "45 6 * * *"
 
 FULL_REFRESH = {"ops": {DBT_OP: {"config": {"full_refresh": True}}}}
 
@@ -61,6 +66,8 @@ def make_jobs(
     declared = {SCHEDULE_GROUPS[spec.object] for spec in specs}
     for group in declared:
         selections[group] = _pushes(specs, group)
+    if SCHEDULE_GROUPS["list"] in declared:
+        selections[RECONCILE] = in_step_checks(specs)
     shipments = [table.key for table in shipment_tables(tables)]
     selections[OBSERVE_SHIPMENTS] = dg.AssetSelection.checks_for_assets(*shipments)
     if SHIPMENT_EVENTS in declared:
@@ -92,6 +99,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "full_refresh": "As transform, with incremental models made anew: old deletions show.",
     "profiles": "Push profiles with their properties.",
     "segments": "Mirror every segment into its list.",
+    RECONCILE: "Compare every list with who is on it in Klaviyo; nothing is written there.",
     SHIPMENT_EVENTS: "Rebuild what follows from the shipment tables and push the events.",
     OBSERVE_SHIPMENTS: "Look at the shipment tables for a moment and record how many rows they have.",
 }
@@ -121,11 +129,12 @@ def make_schedules(settings: Settings, jobs: Sequence[Any], *, timezone: str) ->
 
 
 def make_push_sensor(settings: Settings, specs: Sequence[SyncSpec]) -> dg.AutomationConditionSensorDefinition:
-    """Starts a push when its model was rebuilt and no blocking check of the model failed."""
+    """Starts a push when its model was rebuilt and no blocking check of it failed; compares lists daily."""
     return dg.AutomationConditionSensorDefinition(
         "pushes_after_models",
-        target=_pushes(specs, *SCHEDULE_GROUPS.values()),
-        description="Pushes a sync when its model was rebuilt and every blocking check on it passed.",
+        target=_pushes(specs, *SCHEDULE_GROUPS.values()) | in_step_checks(specs),
+        description="Pushes a sync when its model was rebuilt and every blocking check on it passed. Once a "
+        "day it has every list compared with Klaviyo.",
         default_status=sensor_status(settings),
         minimum_interval_seconds=30,
     )
@@ -142,6 +151,6 @@ def runs_by_itself(settings: Settings) -> bool:
 
 
 def _pushes(specs: Sequence[SyncSpec], *groups: str) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(
-        *(sync_key(spec.name) for spec in specs if SCHEDULE_GROUPS[spec.object] in groups)
-    )
+    """With the verdict on each push, without the comparisons of whole lists."""
+    pushes = [sync_key(spec.name) for spec in specs if SCHEDULE_GROUPS[spec.object] in groups]
+    return dg.AssetSelection.assets(*pushes) - in_step_checks(specs)

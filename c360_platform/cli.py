@@ -72,11 +72,50 @@ def build(home: Home = None, as_of: AsOf = None) -> None:
 
 
 @app.command()
-def plan(home: Home = None, as_of: AsOf = None) -> None:
-    """Show what the syncs would send, without a single call to Klaviyo."""
+def plan(
+    syncs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs to show in detail (default: all).")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    people: Annotated[int, typer.Option("--people", min=0, help="How many rows of each sync to show.")] = 10,
+    unmask: Annotated[bool, typer.Option("--unmask", help="Show people and values as they are.")] = False,
+    home: Home = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Plan as if it were this day, such as 2026-06-30.")
+    ] = None,
+) -> None:
+    """Say what a push would do: who changes and how, requests, time, new billed profiles. Sends nothing."""
     from c360_platform import terminal
 
-    terminal.show_plan(_existing(_settings(home, as_of)))
+    settings = _existing(_settings(home, as_of))
+    day = settings.as_of if as_of is not None else None
+    terminal.show_plan(settings, syncs or (), as_json=as_json, people=people, unmask=unmask, day=day)
+
+
+@app.command()
+def reconcile(
+    syncs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs to compare (default: all lists).")
+    ] = None,
+    *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Let the next run send what is missing in Klaviyo.")
+    ] = False,
+    revive: Annotated[
+        bool, typer.Option("--revive", help="Repair also whose profile was deleted in Klaviyo.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    home: Home = None,
+) -> None:
+    """Compare the ledger with Klaviyo: who is missing, orphaned, foreign. Writes nothing there."""
+    from c360_platform import terminal
+
+    if revive and not repair:
+        raise SettingsError("--revive says whom --repair may make anew: give both")
+    settings = _existing(_settings(home))
+    with terminal.services(settings, sandbox=_own_sandbox(settings)) as reachable:
+        terminal.show_reconciliation(reachable, syncs or (), mend=repair, revive=revive, as_json=as_json)
 
 
 @app.command()

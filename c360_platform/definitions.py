@@ -13,8 +13,10 @@ import dagster as dg
 from c360_platform import automation
 from c360_platform.activation.spec import load_specs
 from c360_platform.assets.activate import activate_assets
+from c360_platform.assets.dry_run import dry_run_job
 from c360_platform.assets.ingest import ingest_assets
 from c360_platform.assets.raw import raw_specs, raw_tables
+from c360_platform.assets.reconcile import reconcile_checks
 from c360_platform.assets.transform import transform_assets
 from c360_platform.checks import raw_checks
 from c360_platform.dbt_manifest import project_variable, read_manifest
@@ -32,6 +34,7 @@ def build(settings: Settings, *, resource_overrides: Mapping[str, object] | None
     manifest = read_manifest(settings)
     tables = raw_tables(manifest)
     specs = load_specs(manifest, project_dir=settings.dbt_project_dir)
+    timezone = project_variable(settings, "shop_timezone")
 
     ingested = ingest_assets(settings, tables)
     models = transform_assets(settings, manifest)
@@ -48,11 +51,12 @@ def build(settings: Settings, *, resource_overrides: Mapping[str, object] | None
             models,
             *activate_assets(settings, manifest, specs),
         ],
-        asset_checks=[raw_checks(tables)],
-        jobs=jobs,
-        schedules=automation.make_schedules(
-            settings, jobs, timezone=project_variable(settings, "shop_timezone")
-        ),
+        asset_checks=[
+            raw_checks(tables),
+            *reconcile_checks(settings, specs, cron=automation.RECONCILE_CRON, timezone=timezone),
+        ],
+        jobs=[*jobs, dry_run_job(specs)],
+        schedules=automation.make_schedules(settings, jobs, timezone=timezone),
         sensors=[
             automation.make_push_sensor(settings, specs),
             make_shipments_sensor(settings, automation.shipment_tables(tables), jobs),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -147,22 +147,55 @@ def _where_tables_are(settings: Settings) -> str:
     return f"BigQuery project {settings.bigquery_project}"
 
 
-def show_plan(settings: Settings) -> None:
-    """What every sync would send now, as counts."""
-    from c360_platform.activation.plan import plan_sync
+def show_plan(
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    as_json: bool = False,
+    people: int = 10,
+    unmask: bool = False,
+    day: date | None = None,
+) -> None:
+    """What every sync would do now (on `day` at this hour); raise `LoopFailed` when one cannot be planned."""
+    from c360_platform import plan_report
+    from c360_platform.activation.dry_run import forecast
 
+    specs = plan_report.chosen(_specs(settings), names)
     warehouse = _warehouse(settings)
     warehouse.check()
-    shown = Table(title="What the syncs would send", title_justify="left")
-    shown.add_column("sync")
-    for column in ("rows", "unchanged", "rejected", "would send"):
-        shown.add_column(column, justify="right")
-    for spec in _specs(settings):
-        counts = plan_sync(spec, warehouse, now=datetime.now(UTC))
-        operations = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.by_operation.items()) if n)
-        numbers = (counts.source_rows, counts.unchanged, counts.rejected)
-        shown.add_row(spec.name, *(f"{number:,}" for number in numbers), operations or "nothing")
-    console.print(shown)
+    now = datetime.now(UTC)
+    if day is not None:
+        now = datetime.combine(day, now.timetz())
+    forecasts = [forecast(spec, warehouse, now=now, people=people, unmask=unmask) for spec in specs]
+    if as_json:
+        plan_report.print_json(forecasts, at=now, masked=not unmask)
+    else:
+        plan_report.print_forecasts(console, forecasts, detailed=bool(names))
+    failed = [one.sync for one in forecasts if one.failed]
+    if failed:
+        raise LoopFailed(f"{', '.join(failed)} cannot be planned")
+
+
+def show_reconciliation(
+    settings: Settings, names: Sequence[str], *, mend: bool, revive: bool, as_json: bool
+) -> None:
+    """Compare syncs with Klaviyo; raise `LoopFailed` when one differs and nobody asked to mend it."""
+    from c360_platform import reconcile_report
+    from c360_platform.plan_report import chosen
+    from c360_platform.resources import KlaviyoAccess
+
+    specs = chosen(_specs(settings), names) if names else reconcile_report.by_default(_specs(settings))
+    warehouse = _warehouse(settings)
+    warehouse.check()
+    klaviyo = KlaviyoAccess(settings).open()
+    found = reconcile_report.reconcile_all(specs, warehouse, klaviyo, mend=mend, revive=revive)
+    if as_json:
+        reconcile_report.print_json(found)
+    else:
+        reconcile_report.print_reconciliations(console, found, mended=mend)
+    differing = [one.sync for one in found if not one.holds]
+    if differing and not mend:
+        raise LoopFailed(f"Klaviyo differs from the ledger in {', '.join(differing)}")
 
 
 def _verify(settings: Settings) -> None:
