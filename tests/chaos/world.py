@@ -56,7 +56,7 @@ def live(seed: int) -> Verdict:
     with TemporaryDirectory(prefix="chaos-") as folder, _sandbox(Path(folder)) as (sandbox, executioner):
         world = _World(seed, Path(folder) / "warehouse.duckdb", sandbox, executioner)
         try:
-            for number in range(world.random.randint(3, 6)):
+            for number in range(world.random.randint(2, 5)):
                 world.day(number)
             world.quiet_down()
         except TimeoutError as error:
@@ -100,6 +100,7 @@ class _World:
         members = replace(MEMBERS, properties=TIER) if has_tier else MEMBERS
         self.syncs: Sequence[SyncSpec] = (PROFILES, members, EVENTS)
         self.rows_in_a_batch = random.choice((4, 10, 25))
+        self.profiles_settled = False  # the last run of the profiles went through to its end
         self.truth = Truth(self.account.snapshot(), has_tier=has_tier)
         self.truth.blocked = set(random.sample(addresses, random.choice((0, 0, 1, 2))))
         self.addresses = addresses
@@ -125,8 +126,8 @@ class _World:
             self.sandbox.traffic.add_fault(fault)
             self._tell(f"fault {fault}")
         self.verdict.faults += len(faults)
-        order = random.sample(self.syncs, random.randint(2, 3))
-        if random.random() < 0.3:
+        order = random.sample(self.syncs, random.randint(1, 3))
+        if random.random() < 0.2:
             order.append(random.choice(order))
         for turn, spec in enumerate(order):
             run_id = f"day{number}-{turn}"
@@ -187,7 +188,7 @@ class _World:
             rows_in_a_batch=self.rows_in_a_batch,
             overrides=Overrides(allow_removals=self.random.random() < 0.2),
             strike=strike if isinstance(strike, Strike) else None,
-            stays_open=self.random.random() < 0.8,
+            stays_open=self.random.random() < 0.9,
         )
 
     # Quiet --------------------------------------------------------------------------------------------------
@@ -202,7 +203,6 @@ class _World:
             self._pass_time(timedelta(days=8))
         for number in range(_MOST_QUIET_RUNS):
             self._pass_time(timedelta(hours=2))
-            self.models.write(self.path)
             self.truth.note(self.models, self.sandbox.clock.now())
             self.sandbox.traffic.forget_calls()
             job = replace(
@@ -231,6 +231,8 @@ class _World:
     def _judge(self, when: str) -> None:
         found = self.account.snapshot()
         self.book.read()
+        if self.profiles_settled:
+            self.book.learn()
         for problem in (
             *self.truth.violations(found, self.account.foreign_members),
             *self.book.violations(found),
@@ -246,6 +248,10 @@ class _World:
         killed: bool,
         strike: Strike | HttpStrike | None,
     ) -> None:
+        if spec in (None, PROFILES):
+            self.profiles_settled = any(
+                outcome.sync == PROFILES.name and outcome.report.get("pending") == 0 for outcome in outcomes
+            )
         self.verdict.runs += len(outcomes) + killed
         self.verdict.kills += killed
         if killed:
@@ -263,9 +269,6 @@ class _World:
                     self._complain(f"{run_id}: {problem}")
         if not killed and not outcomes:
             self._complain(f"{run_id}: the process ended without a word")
-            if outcome.sync == PROFILES.name and outcome.report.get("pending") == 0:
-                self.book.read()
-                self.book.learn()
 
     def _misreported(self, outcome: Outcome) -> Iterator[str]:
         """A row of the model is in one of unchanged, confirmed, rejected, pending."""
