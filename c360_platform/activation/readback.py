@@ -15,13 +15,14 @@ import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import accumulate, islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from c360_platform.activation.blocks import PROFILE_FIELDS
+from c360_platform.activation.changes import RELATIVE_TOLERANCE, changes, is_same
 from c360_platform.activation.delivery import Run
 from c360_platform.activation.errors import KlaviyoError
 from c360_platform.activation.ledger import Ledger
@@ -134,15 +135,7 @@ class Sample:
         if not self._rows:
             return []
         hashes = self._records.confirmed([row.key for row in self._rows], self.run.run_id)
-        kept = [
-            row
-            for row in self._rows
-            if (
-                row.key not in hashes
-                if row.operation == "remove"
-                else hashes.get(row.key) == row.payload_hash
-            )
-        ]
+        kept = [row for row in self._rows if hashes.get(row.key) == row.hash_afterwards]
         if self.run.spec.object == "events":
             return kept[:ROWS]  # neighbours in time, which are read back at once
         return self._random.sample(kept, min(ROWS, len(kept)))
@@ -245,21 +238,16 @@ class SampleRecords:
 
 
 def profile_differences(payload: str, cleared: str, found: Mapping[str, Any]) -> set[str]:
-    """Names of fields and properties that Klaviyo does not hold as a row of an import sent them.
+    """Names of fields and properties that Klaviyo does not hold as the row of an import sent them.
 
-    `cleared` lists fields as `|name|`; they and what the row unset must be gone.
+    `found` are the attributes of the profile. `cleared` lists fields as `|name|`; they and what the row
+    unset must be gone.
     """
-    profile = orjson.loads(payload)
-    expected = _flat(profile["attributes"])
-    del expected["email"]  # by which it was found; an older profile keeps its own spelling
-    unset = ((profile.get("meta") or {}).get("patch_properties") or {}).get("unset") or []
-    expected |= {f"properties.{name}": None for name in ([unset] if isinstance(unset, str) else unset)}
-    expected |= dict.fromkeys(filter(None, cleared.split("|")))
-    held = _flat(found)
+    texts = {name: orjson.dumps(found.get(name)).decode() for name in ("location", "properties")}
     return {
-        name.removeprefix("properties.")
-        for name, value in expected.items()
-        if not _same(value, held.get(name))
+        change.name
+        for change in changes(payload, cleared, {**found, **texts})
+        if not (change.name in PROFILE_FIELDS and _same_text(change.new, change.old))
     }
 
 
@@ -268,7 +256,7 @@ def event_differences(row: SentRow, found: RecordedEvent) -> set[str]:
     sent = orjson.loads(row.payload)
     expected = dict(sent["properties"])
     expected |= {f"${name}": sent[name] for name in ("value", "value_currency") if name in sent}
-    names = {name for name, value in expected.items() if not _same(value, found.properties.get(name))}
+    names = {name for name, value in expected.items() if not is_same(found.properties.get(name), value)}
     if found.second != row.second:
         names.add(TIME)
     if found.email != row.recipient:
@@ -276,38 +264,11 @@ def event_differences(row: SentRow, found: RecordedEvent) -> set[str]:
     return names
 
 
-def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes with those of `location` and `properties` beside them, under names with a point."""
-    flat = dict(attributes)
-    for holder in ("location", "properties"):
-        flat |= {f"{holder}.{name}": value for name, value in (flat.pop(holder, None) or {}).items()}
-    return flat
-
-
-def _same(sent: Any, held: Any) -> bool:
-    """Whether a value is what was sent, in whatever spelling; an empty text is no value."""
-    if sent is None or held is None:
-        return sent in (None, "") and held in (None, "")
-    if isinstance(sent, bool) or isinstance(held, bool):
-        return sent is held
-    if isinstance(sent, int | float) or isinstance(held, int | float):
-        return _same_number(sent, held)
-    if isinstance(sent, list) and isinstance(held, list):
-        return len(sent) == len(held) and all(map(_same, sent, held))
-    if isinstance(sent, dict) and isinstance(held, dict):
-        return all(_same(sent.get(name), held.get(name)) for name in {*sent, *held})
-    return str(sent).strip() == str(held).strip() or _same_moment(str(sent), str(held))
-
-
-def _same_number(sent: Any, held: Any) -> bool:
-    try:
-        return math.isclose(float(sent), float(held), rel_tol=1e-9, abs_tol=1e-9)
-    except (TypeError, ValueError):
-        return False
-
-
-def _same_moment(sent: str, held: str) -> bool:
-    try:
-        return datetime.fromisoformat(sent) == datetime.fromisoformat(held)
-    except (TypeError, ValueError):  # no times, or only one of them has an offset
-        return False
+def _same_text(sent: Any, held: Any) -> bool:
+    """Whether one of Klaviyo's own fields, sent as text, is the same; it holds latitudes as numbers."""
+    if isinstance(held, int | float):
+        try:
+            return math.isclose(float(sent), held, rel_tol=RELATIVE_TOLERANCE)
+        except (TypeError, ValueError):
+            return False
+    return str(sent or "").strip() == str(held or "").strip()
