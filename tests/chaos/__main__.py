@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def worlds(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
-    """The verdicts over the worlds of these seeds, as they come."""
-    if jobs <= 1 or len(seeds) == 1:
+    """The verdicts over the worlds of these seeds, as they come; several are not lived in this process."""
+    if len(seeds) == 1:
         yield from map(live, seeds)
         return
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -113,6 +113,7 @@ class _World:
     def day(self, number: int) -> None:
         """Edits, then runs that meet faults and die."""
         random = self.random
+        self.profiles_settled = False
         if number:
             self._pass_time(timedelta(hours=random.choice((0, 1, 5, 30))))
             self.editor.change()
