@@ -3,6 +3,9 @@
 Belongs here: the three kinds of bulk request, each against a sandbox of its own that enforces the limits in
 benchmark mode, all at the same time, because they mostly wait. Does not belong here: CPU (`sync_speed`).
 
+Where other programs keep the cores busy, these figures say nothing; the CPU seconds beside them show what a
+run needs itself.
+
 Batches are small: the limits count requests, and few rows make many of them. The least is that of as many
 requests, answered at once, in windows that begin with the first of them.
 """
@@ -54,6 +57,6 @@ def wall_figures(directory: Path, *, requests: int) -> Iterator[Figure]:
                 f"sync, time for {kind} under the limits ÷ the least possible",
                 spent.wall / least,
                 f"{spent.wall:.1f} s ÷ {least} s for {spent.sent.bodies} requests of {SMALL_BATCH} rows, "
-                f"{spent.sent.throttled} throttled; the whole run{unconfirmed}",
+                f"{spent.sent.throttled} throttled; the whole run{unconfirmed}, {spent.cpu:.1f} s CPU",
                 most=1.15,
             )
