@@ -71,6 +71,8 @@ class _Reader:
         pieces = self._slices()
         singles = sum(piece.rows for piece in pieces if piece.lane == "single")
         metrics = self._metrics() if spec.object == "events" else []
+        cleared, new_profiles = self._cleared(), self._new_profiles()
+        held = counts.held or self._run_at_work()
         changed, samples = self._look_at(people)
         return Forecast(
             sync=spec.name,
@@ -88,9 +90,9 @@ class _Reader:
             postponed=max(singles - Singles.MOST_ROWS, 0),
             backfill=sum(metric["backfill"] for metric in metrics),
             live=sum(metric["n"] - metric["backfill"] for metric in metrics),
-            cleared=self._cleared(),
+            cleared=cleared,
             changed=changed,
-            new_profiles=self._new_profiles(),
+            new_profiles=new_profiles,
             bytes=sum(piece.bytes for piece in pieces),
             calls=expected_calls(
                 pieces,
@@ -101,7 +103,7 @@ class _Reader:
             ),
             ingested_at=self.known.loaded_at,
             samples=samples,
-            held=counts.held or self._run_at_work(),
+            held=held,
         )
 
     def _rows(self, columns: str, rest: str = "", where: str = "1 = 1") -> list[dict[str, Any]]:
@@ -123,8 +125,10 @@ class _Reader:
         import numpy as np
         import pyarrow.compute as pc
 
+        size = f"coalesce({self.ledger.dialect.bytes('payload')}, 1)"  # as it lies in a run's spool
         rows = self.warehouse.table(
-            f"select lane, position, bytes from {self.table} where lane is not null order by position"
+            f"select lane, position, {size} as size from {self.table} "
+            "where lane is not null order by position"
         )
         found: list[Slice] = []
         for lane in LANES:
@@ -132,7 +136,7 @@ class _Reader:
             # By DLPack: Arrow's own conversions import pandas first.
             positions, sizes = (
                 np.from_dlpack(own[name].combine_chunks()).astype(np.int64, copy=False)
-                for name in ("position", "bytes")
+                for name in ("position", "size")
             )
             found += slices(lane, positions, sizes)
         return found
@@ -169,22 +173,27 @@ class _Reader:
         """
         is_known = "lane in ('import', 'single') and not is_new"
         compares = bool(self.spec.fields or self.spec.properties or self.spec.unset)
-        ranked = (
-            f"(select *, ({is_known}) as is_known, "
-            "row_number() over (partition by operation order by payload_hash, key) as place "
-            f"from {self.table} where operation <> 'release') as ranked"
-        )
         most = MOST_COMPARED if compares and self.known.loaded_at is not None else 0
-        where = f"where place <= {people} or (is_known and place <= {most})"
-        columns = "key, operation, payload, cleared, recipient, metric, occurred_s, problem, place"
-        rows = self.warehouse.table(f"select {columns}, is_known, is_new from {ranked} {where}").to_pylist()
-        profiles = self.known.of(f"select key from {ranked} {where}") if most else {}
+        ranked = (  # narrow, because a window keeps all that it reads
+            f"select position, ({is_known}) as is_known, row_number() over "
+            f"(partition by operation order by payload_hash, key) as place "
+            f"from {self.table} where operation <> 'release'"
+        )
+        chosen = (
+            f"select * from ({ranked}) as ranked where place <= {people} or (is_known and place <= {most})"
+        )
+        columns = "operation, payload, cleared, recipient, metric, occurred_s, problem, is_new"
+        source = (
+            f"from {self.table} as planned join ({chosen}) as chosen on chosen.position = planned.position"
+        )
+        rows = self.warehouse.table(f"select key, {columns}, is_known, place {source}").to_pylist()
+        profiles = self.known.of(f"select key {source}") if most else {}
+        counted = self._rows("count(*) as n", where=is_known)[0]["n"] if compares else 0
         for row in rows:
             if row["is_known"] and compares:
                 profile = profiles.get(row["key"])
                 row["changes"] = None if profile is None else _changes(row, profile)
         found = [row["changes"] for row in rows if row.get("changes") is not None]
-        counted = self._rows("count(*) as n", where=is_known)[0]["n"] if compares else 0
         changed = Changed(
             rows=counted,
             compared=len(found),
@@ -224,7 +233,7 @@ class _Reader:
 
     def _run_at_work(self) -> str:
         try:
-            RunRecord(self.warehouse, self.spec.name, "")._turn_away_second(self.now)
+            RunRecord(self.warehouse, self.spec.name, "").turn_away_second(self.now)
         except SyncHeld as held:
             return str(held)
         return ""

@@ -1,8 +1,8 @@
 """How often a planned run would call Klaviyo, and how long its limits make that take.
 
 Belongs here: arithmetic over the slices of a plan. Does not belong here: the slices (`payloads`) and the
-limits (`limits`). Writes are exact as long as nothing is refused or throttled; reads are what a run without
-trouble needs: how often a job must be asked for depends on how fast Klaviyo works.
+limits (`limits`). Writes are exact while nothing is refused or throttled and the list is there; reads are
+what a run without trouble needs: how often a job must be asked for depends on how fast Klaviyo works.
 """
 
 from __future__ import annotations

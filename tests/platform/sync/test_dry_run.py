@@ -200,16 +200,18 @@ def test_events_are_told_apart_into_history_and_news(shop: Shop) -> None:
     shop.run(PARCELS)
     ingest(shop)
 
-    shop.events([*first, parcel(21, hours=2), parcel(22, hours=47), parcel(23, hours=49)])
+    large = [parcel(number, hours=49) | {"carrier": "x" * 90_000} for number in range(100, 160)]
+    shop.events([*first, parcel(21, hours=2), parcel(22, hours=47), parcel(23, hours=49), *large])
     found = plan(shop, PARCELS)
-    assert (found.operations, found.backfill, found.live, found.new_profiles) == ({"event": 3}, 1, 2, 0)
+    assert (found.operations, found.backfill, found.live, found.new_profiles) == ({"event": 63}, 61, 2, 0)
+    assert writes(found) == {"POST /api/event-bulk-create-jobs": 2}
     sample = found.samples[0]
     assert (sample.event, sample.person, sample.metric) == ("e…", "p…@s….example", "Package Shipped")
     shop.calls()
     shop.run(PARCELS)
     assert made_writes(shop) == writes(found)
     recorded = [event["backfill"] for event in shop.recorded_events()]
-    assert (sum(recorded), len(recorded)) == (21, 23)
+    assert (sum(recorded), len(recorded)) == (81, 83)
 
 
 def test_rows_that_klaviyo_refused_are_shown_with_its_words(shop: Shop) -> None:
