@@ -46,10 +46,10 @@ _EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, ho
 _LARGEST_DOUBLE = "1e308"  # with fifteen digits the very largest would be more than a double holds
 # White space of Unicode (RE2), which BigQuery's TRIM takes away and DuckDB's takes only in part.
 _BLANKS = r"[\s\p{Z}\x0b\x{85}]+"
-# Control characters whose JSON escapes have letters, which one engine writes large and the other small. DuckDB
+# Characters that do not travel: NUL, which hardly anything keeps, and those whose JSON escapes have letters, which one engine writes large and the other small. DuckDB
 # finds their escapes, and not the second half of an escaped backslash, in the finished text.
-_DROPPED = r"[\x0b\x0e\x0f\x1a-\x1f]"
-_DROPPED_ESCAPES = r"(\\\\)|\\u00(?:0[bBeEfF]|1[a-fA-F])"
+_DROPPED = r"[\x00\x0b\x0e\x0f\x1a-\x1f]"
+_DROPPED_ESCAPES = r"(\\\\)|\\u00(?:0[0bBeEfF]|1[a-fA-F])"
 # Numbers that JSON or a double cannot hold, looked for outside of strings: DuckDB's JSON takes NaN and 1e999.
 _JSON_STRING = r'"([^"\\]|\\.)*"'
 _JSON_NUMBER_TOO_LARGE = r"N|I|[eE][+]?[0-9]{3}|[0-9]{309}"

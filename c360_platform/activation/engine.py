@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from c360_platform.activation.account import check_account
 from c360_platform.activation.delivery import Overrides, Patience, Progress, Run
-from c360_platform.activation.errors import SyncError, SyncFailed, SyncHeld, SyncRefused
+from c360_platform.activation.errors import KlaviyoRefused, SyncError, SyncFailed, SyncHeld, SyncRefused
 from c360_platform.activation.events import Events
 from c360_platform.activation.imports import Imports, Singles
 from c360_platform.activation.ledger import Ledger
@@ -57,7 +57,8 @@ class SyncReport:
     leaving      members who are out of the model and stay on the list until the grace period is over
 
     `operations` splits planned, attempted (whatever was in a body), confirmed, rejected (by Klaviyo, in this
-    run) and pending by operation; `by_operation` is what was confirmed. `read_back` compares a sample with
+    run) and pending by operation; `by_operation` is what was confirmed. `drift` says
+    which mapped columns have another type than in the run before. `read_back` compares a sample with
     Klaviyo; None when there was nothing to compare.
     """
 
@@ -76,6 +77,7 @@ class SyncReport:
     waited_seconds: float = 0.0
     bytes_sent: int = 0
     seconds: float = 0.0
+    drift: tuple[str, ...] = ()
     read_back: ReadBack | None = None
 
     @property
@@ -126,12 +128,15 @@ def run_sync(
         *(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience(), chosen),
         planner.spool,
     )
-    sync = _Sync(run, planner)
+    sync = _Sync(run, planner, record)
     before = replace(klaviyo.traffic)
     status, message = "failed", "stopped by an error of the program"
     try:
         sync.walk()
         status, message = "succeeded", ""
+    except KlaviyoRefused as error:  # outside of any batch, as when a list is looked for
+        message = f"sync {spec.name}: {error}"
+        raise SyncRefused(message) from None
     except SyncHeld as error:
         status, message = "held", str(error)
         raise
@@ -143,17 +148,31 @@ def run_sync(
         with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
             report = sync.report(before)
             ledger.drop_plan()
-            operations = json.dumps(report.operations, sort_keys=True)
-            record.finish(status, run.moment(), message, {**report.counters(), "operations": operations})
+            texts = {"operations": report.operations, "kinds": dict(planner.kinds)}
+            encoded = {name: json.dumps(value, sort_keys=True) for name, value in texts.items()}
+            record.finish(status, run.moment(), message, {**report.counters(), **encoded})
     return report
+
+
+def drift(spec: SyncSpec, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """A line for each mapped column whose values are of another kind than before."""
+    names = {**spec.fields, **spec.properties}
+    for column, kind in now.items():
+        if before.get(column, kind) != kind:
+            yield (
+                f"column {column} is {kind} and was {before[column]}: {names.get(column, 'it')} changes its "
+                "type in Klaviyo, where segments may compare it as before"
+            )
 
 
 class _Sync:
     """One run; `walk` does it, `report` says how far it came."""
 
-    def __init__(self, run: Run, planner: Planner) -> None:
+    def __init__(self, run: Run, planner: Planner, record: RunRecord) -> None:
         self.run = run
         self.planner = planner
+        self.record = record
+        self.drift: tuple[str, ...] = ()
         self.counts: PlanCounts | None = None
         self.resumed: Counter[str] = Counter()  # rows by operation that an earlier run had planned
         self.postponed = 0
@@ -211,6 +230,7 @@ class _Sync:
             waited_seconds=round(traffic.waited_seconds - before.waited_seconds, 3),
             bytes_sent=traffic.bytes_sent - before.bytes_sent,
             seconds=run.seconds,
+            drift=self.drift,
             read_back=self.read_back,
         )
 
@@ -226,6 +246,10 @@ class _Sync:
         with self.run.ledger.warehouse.session():
             self.counts = self.planner.make()
             self.settled = self.run.ledger.settled_by(self.run.run_id) if self.run.confirmed else 0
+            if self.counts.planned:
+                self.drift = tuple(drift(self.run.spec, self.record.kinds_before(), self.planner.kinds))
+        for line in self.drift:
+            self.run.say(line)
         return self.counts
 
     def _keep_what_is_not_sent(self, counts: PlanCounts) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import get_args
 
 from c360_platform.activation.dialects import Dialect, Kind, problem_text
 from c360_platform.activation.errors import SyncFailed
@@ -18,37 +19,50 @@ from c360_platform.activation.spec import SyncSpec
 
 ROW_BYTES = 100_000  # a profile may have 100 KB, an event's text too
 
-EMAIL = "^[^@[:space:],;<>()]+@[^@[:space:],;<>()]+[.][^@[:space:],;<>().]+$"
+_IN_ADDRESS = r'[^@[:space:][:cntrl:],;<>()"\\]+'
+EMAIL = f"^{_IN_ADDRESS}@{_IN_ADDRESS}[.]{_IN_ADDRESS.replace(';', ';.')}$"
+# Letters beyond ASCII whose small form is an ASCII letter: the address would become somebody else's.
+MISLEADING_CAPITALS = "[\u0130\u212a]"
 LONGEST_EMAIL = 254
 # Amazon's relay aliases belong to Amazon: whatever the models do, none leaves the warehouse.
 RELAY = "@([^@]+[.])?marketplace[.]amazon[.]"
 PHONE = "^[+][1-9][0-9]{6,14}$"
 LONGEST_METRIC_NAME = 127
+_IDENTIFIERS = ("phone_number", "external_id")  # of a profile, beside its address
 
 
 @dataclass(frozen=True, slots=True)
 class RowExpressions:
-    """SQL texts over the columns `c0, c1, …` that `columns` defines (and `was_filled` of the last state).
+    """SQL texts, in stages: each may use the columns of those before it.
 
-    `digest` is what a row is compared by: its values in few bytes, with the mapping in front, so that a row
-    counts as changed when a value or the mapping changes. `payload` is the row as Klaviyo gets it, with the
-    separator behind; both want `Dialect.portable` over them. `problems` are pairs of a condition and its
-    words, most important first; beside the columns they may use `is_repeated`, `is_collapsed` and
-    `latest_time`. `filled` lists the fields that have a value, each as `|name|`, `cleared` those that had one
+    columns    `c0, c1, …`, the mapped columns
+    keyed      over them: `row_key`, which the ledger knows a row by; `person`, the address; texts of fields
+    shared     flags: whether the text, which identifies a person, stands in several rows
+    pieces     values as JSON text, null for none
+    digest     what a row is compared by: the mapping's own digest and all values, so that a row counts as
+               changed when a value or the mapping changes
+    payload    the row as Klaviyo gets it, with the separator behind
+
+    `digest` and `payload` want `Dialect.portable` over them. `problems` are pairs of a condition and its
+    words, most important first; they may use `is_repeated`, `is_collapsed` and `latest_time` as well. `filled` lists
+    the fields that have a value, each as `|name|`; `cleared`, which may use `was_filled`, those that had one
     in Klaviyo and have none now. `consented` says who may become a new profile.
     """
 
     columns: Sequence[str]
-    key: str
+    keyed: Mapping[str, str]
     digest: str
     payload: str
+    pieces: Mapping[str, str]
     problems: Sequence[tuple[str, str]]
+    raw_key: str
+    shared: Mapping[str, str] = field(default_factory=dict)
     filled: str = "''"
     cleared: str = "''"
     consented: str = ""
-    recipient: str = ""
     metric: str = ""
     occurred_s: str = ""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
 def row_expressions(spec: SyncSpec, types: Mapping[str, str], dialect: Dialect) -> RowExpressions:
@@ -56,243 +70,70 @@ def row_expressions(spec: SyncSpec, types: Mapping[str, str], dialect: Dialect) 
 
     Raises `SyncFailed` when the table lacks a mapped column or one has a type that Klaviyo cannot hold.
     """
-    return _Builder(spec, types, dialect).build()
+    return (_Events if spec.object == "events" else _People)(spec, types, dialect).build()
 
 
-class _Builder:
+class _Rows:
+    """What rows of people and of events have in common."""
+
     def __init__(self, spec: SyncSpec, types: Mapping[str, str], dialect: Dialect) -> None:
         self.spec = spec
         self.dialect = dialect
         self.alias = {column: f"c{position}" for position, column in enumerate(spec.columns)}
-        self.kinds = {column: self._kind(column, types) for column in spec.columns}
-        for column in filter(None, (spec.key, spec.event_id, spec.metric)):
-            if self.kinds[column] != "text":
-                raise SyncFailed(f"{self._where(column)} has type {types[column]}: it must be text")
-        if spec.create == "consented" and spec.consent and self.kinds[spec.consent] != "boolean":
-            raise SyncFailed(
-                f"{self._where(spec.consent)} has type {types[spec.consent]}: it must be boolean"
-            )
-        if spec.occurred_at and self.kinds[spec.occurred_at] not in ("timestamp", "naive", "date"):
-            raise SyncFailed(f"{self._where(spec.occurred_at)} has type {types[spec.occurred_at]}: no time")
+        self.kinds = column_kinds(spec, types, dialect)
+        self.properties = sorted(spec.properties.items(), key=lambda pair: pair[1])
+        # By Klaviyo's name, so that moving a line in the YAML file does not change a payload.
+        self.property_pieces = {name: f"p{number}" for number, (_, name) in enumerate(self.properties)}
 
-    def build(self) -> RowExpressions:
-        return self._event() if self.spec.object == "events" else self._profile()
+    def columns(self) -> list[str]:
+        identities = (self.spec.key, self.spec.event_id, self.spec.metric)
+        return [
+            f"{self.dialect.text(name) if column in identities else name} as {alias}"
+            for column, alias in self.alias.items()
+            for name in [self.dialect.name(column)]
+        ]
 
-    def _profile(self) -> RowExpressions:
-        key = self._address()
-        fields = {name: self._field_text(column, name) for column, name in self.spec.fields.items()}
-        members = {name: self.dialect.json_string(text) for name, text in sorted(fields.items())}
-        return RowExpressions(
-            columns=self._columns(),
-            key=key,
-            digest=self._digest([self.dialect.json_string(key), *members.values()]),
-            payload=self._profile_payload(key, members),
-            problems=[
-                *self._address_problems(key),
-                *self._phone_problems(),
-                *self._value_problems(self.spec.properties),
-            ],
-            filled=self._marked(fields, "case when {text} is not null then {mark} end"),
-            cleared=self._cleared(fields),
-            consented=self._consented(),
-        )
+    def address(self) -> str:
+        return f"lower({self.dialect.trim(self.alias[self.spec.key])})"
 
-    def _event(self) -> RowExpressions:
-        spec, dialect = self.spec, self.dialect
-        recipient = self._address()
-        event_id, metric, when = (
-            self.alias[spec.event_id],
-            self.alias[spec.metric],
-            self.alias[spec.occurred_at],
-        )
-        kind = self.kinds[spec.occurred_at]
-        values = [column for column in (spec.value, spec.value_currency) if column]
-        texts = [dialect.json_string(text) for text in (recipient, metric)]
-        return RowExpressions(
-            columns=self._columns(),
-            key=event_id,
-            digest=self._digest([*texts, self._moment(when, kind), *self._event_values()]),
-            payload=self._event_payload(event_id, metric, when, kind),
-            problems=[
-                *self._key_problems(event_id, "event id"),
-                *self._address_problems(recipient, unique=False),
-                (f"{metric} is null or {dialect.trim(metric)} = ''", "the metric name is empty"),
-                (
-                    f"length({metric}) > {LONGEST_METRIC_NAME}",
-                    "the metric name is longer than 127 characters",
-                ),
-                (f"{when} is null", "the time of the event is empty"),
-                (f"{when} < '1990-01-01'", "the time of the event is before 1990"),
-                (
-                    f"{dialect.as_timestamp(when, kind)} > latest_time",
-                    "the time of the event is over a year ahead",
-                ),
-                *self._value_problems([*spec.properties, *values]),
-            ],
-            consented=self._consented(),
-            recipient=recipient,
-            metric=metric,
-            occurred_s=dialect.unix_seconds(dialect.as_timestamp(when, kind)),
-        )
+    def pieces(self) -> dict[str, str]:
+        return {
+            self.property_pieces[name]: self.dialect.json(self.alias[column], self.kinds[column])
+            for column, name in self.properties
+        }
 
-    def _digest(self, texts: Sequence[str]) -> str:
-        """The mapping's own digest, then every value as JSON or nothing: no two rows write the same."""
+    def digest(self, pieces: Sequence[str]) -> str:
+        """No two rows write the same: a JSON text says where it ends."""
         mapping = [
             *(self.spec.object, self.spec.bad_phone, sorted(self.spec.unset)),
             *(sorted(self.spec.fields.values()), sorted(self.spec.properties.values())),
         ]
         version = hashlib.md5(json.dumps(mapping).encode(), usedforsecurity=False).hexdigest()[:8]
-        properties = [
-            self.dialect.json(self.alias[column], self.kinds[column])
-            for column, _ in self._sorted_properties()
-        ]
         return self.dialect.joined(
-            [self.dialect.literal(version), *(f"coalesce({text}, '')" for text in (*texts, *properties))]
+            [self.dialect.literal(version), *(f"coalesce({piece}, '')" for piece in pieces)]
         )
 
-    def _profile_payload(self, key: str, members: Mapping[str, str]) -> str:
-        plain = [
-            self._member(name, text) for name, text in members.items() if not name.startswith("location.")
-        ]
-        location = [
-            self._member(name.removeprefix("location."), text)
-            for name, text in members.items()
-            if name.startswith("location.")
-        ]
-        parts = [self._member("email", self.dialect.json_string(key)), *plain]
-        if location:
-            inside = f"nullif({self.dialect.joined(location)}, '')"
-            parts.append(self._wrapped('"location":{', inside, "}"))
-        if self.spec.properties:
-            parts.append(self._wrapped('"properties":{', self.dialect.joined(self._property_members()), "}"))
-        head, tail = self.dialect.literal('{"type":"profile","attributes":{'), self.dialect.literal("}")
-        end = self.dialect.literal("}" + SEPARATOR)
-        return self.dialect.glued([head, self.dialect.joined(parts), tail, self._unset(), end])
+    def property_members(self) -> list[str]:
+        return [self.member(name, piece) for name, piece in self.property_pieces.items()]
 
-    def _unset(self) -> str:
-        """Bulk import leaves a property alone that is null or absent; only `unset` takes it away."""
-        names = [
-            *(
-                f"case when {self.dialect.is_missing(self.alias[column], self.kinds[column])} "
-                f"then {self._json_literal(name)} end"
-                for column, name in self._sorted_properties()
-            ),
-            *(self._json_literal(name) for name in sorted(self.spec.unset)),
-        ]
-        if not names:
-            return "''"
-        head, tail = (
-            self.dialect.literal(',"meta":{"patch_properties":{"unset":['),
-            self.dialect.literal("]}}"),
-        )
-        some = f"nullif({self.dialect.joined(names)}, '')"
-        return f"coalesce({head} || {some} || {tail}, '')"
-
-    def _event_payload(self, event_id: str, metric: str, when: str, kind: Kind) -> str:
-        """The attributes of an event; `payloads` adds the backfill mark, which depends on the hour."""
-        spec, dialect = self.spec, self.dialect
-        parts = [
-            self._wrapped('"properties":{', dialect.joined(self._property_members()), "}"),
-            self._member("time", self._moment(when, kind)),
-            self._member("unique_id", dialect.json_string(event_id)),
-            self._wrapped(
-                '"metric":{"data":{"type":"metric","attributes":{"name":', dialect.json_string(metric), "}}}"
-            ),
-        ]
-        names = [name for name, column in _event_values(spec) if column]
-        parts += [self._member(name, text) for name, text in zip(names, self._event_values(), strict=True)]
-        head, end = dialect.literal("{"), dialect.literal("}" + SEPARATOR)
-        return dialect.glued([head, dialect.joined(parts), end])
-
-    def _event_values(self) -> list[str]:
-        found = []
-        for name, column in _event_values(self.spec):
-            if column and name == "value":
-                found.append(self.dialect.json(self.alias[column], self.kinds[column]))
-            elif column:
-                found.append(self.dialect.json_string(self.dialect.text(self.alias[column])))
-        return found
-
-    def _moment(self, when: str, kind: Kind) -> str:
-        moment = self.dialect.iso_time(self.dialect.as_timestamp(when, kind), "timestamp")
-        return f"""'"' || {moment} || '"'"""
-
-    def _property_members(self) -> list[str]:
-        return [
-            self._member(name, self.dialect.json(self.alias[column], self.kinds[column]))
-            for column, name in self._sorted_properties()
-        ]
-
-    def _consented(self) -> str:
+    def consented(self) -> str:
         if self.spec.create != "consented" or self.spec.consent is None:
             return ""
         return f"coalesce({self.alias[self.spec.consent]}, false)"
 
-    def _sorted_properties(self) -> list[tuple[str, str]]:
-        """By Klaviyo's name, so that moving a line in the YAML file does not change a payload."""
-        return sorted(self.spec.properties.items(), key=lambda pair: pair[1])
-
-    def _field_text(self, column: str, name: str) -> str:
-        """A field as text; empty means null, and so does a phone number that Klaviyo would drop silently."""
-        text = self._text(column)
-        if name == "phone_number":
-            return f"case when {self.dialect.matches(text, PHONE)} then {text} end"
-        return text
-
-    def _text(self, column: str) -> str:
-        return f"nullif({self.dialect.trim(self.dialect.plain(self.alias[column], self.kinds[column]))}, '')"
-
-    def _cleared(self, fields: Mapping[str, str]) -> str:
-        lost = self._marked(
-            fields, "case when {text} is null and strpos(was_filled, {found}) > 0 then {mark} end"
-        )
-        return f"case when was_filled = '' then '' else {lost} end" if fields else lost
-
-    def _marked(self, fields: Mapping[str, str], template: str) -> str:
-        """`|name|` texts joined, one for each field for which the template's condition holds."""
-        if not fields:
-            return "''"
-        return self.dialect.joined(
-            [
-                template.format(
-                    text=text, mark=self.dialect.literal(f"|{name}|"), found=self.dialect.literal(f"|{name}|")
-                )
-                for name, text in sorted(fields.items())
-            ],
-            "",
-        )
-
-    def _address(self) -> str:
-        return f"lower({self.dialect.trim(self.alias[self.spec.key])})"
-
-    def _key_problems(self, key: str, what: str) -> list[tuple[str, str]]:
+    def address_problems(self) -> list[tuple[str, str]]:
+        d = self.dialect
         return [
-            (f"{key} is null or {key} = ''", f"the {what} is empty"),
-            ("is_collapsed", f"the {what} stands in another row too, written differently (case or spaces)"),
-            ("is_repeated", f"the {what} stands in more than one row"),
-        ]
-
-    def _address_problems(self, address: str, *, unique: bool = True) -> list[tuple[str, str]]:
-        empty = [(f"{address} is null or {address} = ''", "the e-mail address is empty")]
-        return [
-            *(self._key_problems(address, "e-mail address") if unique else empty),
-            (f"length({address}) > {LONGEST_EMAIL}", "the e-mail address is longer than 254 characters"),
-            (f"not {self.dialect.matches(address, EMAIL)}", "the e-mail address is malformed"),
+            (f"length(person) > {LONGEST_EMAIL}", "the e-mail address is longer than 254 characters"),
+            (f"not {d.matches('person', EMAIL)}", "the e-mail address is malformed"),
             (
-                self.dialect.matches(address, RELAY),
-                "a marketplace's relay address must not leave the warehouse",
+                d.matches(self.alias[self.spec.key], MISLEADING_CAPITALS),
+                "the e-mail address is malformed: it has a capital letter that is none of an address",
             ),
+            (d.matches("person", RELAY), "a marketplace's relay address must not leave the warehouse"),
         ]
 
-    def _phone_problems(self) -> list[tuple[str, str]]:
-        columns = [column for column, name in self.spec.fields.items() if name == "phone_number"]
-        if self.spec.bad_phone == "drop" or not columns:
-            return []
-        text = self._text(columns[0])
-        words = f"column {columns[0]} is no phone number in the form +4917012345678 (E.164)"
-        return [(f"not {self.dialect.matches(text, PHONE)}", words)]
-
-    def _value_problems(self, columns: Mapping[str, str] | Sequence[str]) -> list[tuple[str, str]]:
+    def value_problems(self, columns: Iterable[str]) -> list[tuple[str, str]]:
         found = []
         for column in columns:
             kind = self.kinds[column]
@@ -301,33 +142,223 @@ class _Builder:
                 found.append((condition, f"column {column} {problem_text(kind)}"))
         return found
 
-    def _member(self, name: str, text: str) -> str:
+    def member(self, name: str, text: str) -> str:
         """A JSON member; null when `text` is, so that joining leaves it out."""
-        return f"{self._json_literal(name, ':')} || {text}"
+        return f"{self.name(name, ':')} || {text}"
 
-    def _json_literal(self, name: str, after: str = "") -> str:
+    def name(self, name: str, after: str = "") -> str:
         return self.dialect.literal(json.dumps(name, ensure_ascii=False) + after)
 
-    def _wrapped(self, head: str, text: str, tail: str) -> str:
+    def wrapped(self, head: str, text: str, tail: str) -> str:
         return f"{self.dialect.literal(head)} || {text} || {self.dialect.literal(tail)}"
 
-    def _columns(self) -> list[str]:
-        return [f"{self.dialect.name(column)} as {alias}" for column, alias in self.alias.items()]
 
-    def _kind(self, column: str, types: Mapping[str, str]) -> Kind:
+class _People(_Rows):
+    """Rows that become profiles."""
+
+    def build(self) -> RowExpressions:
+        fields = sorted(self.spec.fields.items(), key=lambda pair: pair[1])
+        texts = {name: f"t{number}" for number, (_, name) in enumerate(fields)}
+        values = {name: self.value(name, text) for name, text in texts.items()}
+        members = {name: f"f{number}" for number, name in enumerate(values)}
+        own = {"e0": self.dialect.json_string("row_key")}
+        own |= {members[name]: self.dialect.json_string(value) for name, value in values.items()}
+        return RowExpressions(
+            columns=self.columns(),
+            raw_key=self.alias[self.spec.key],
+            keyed={
+                "row_key": self.address(),
+                "person": self.address(),
+                **{texts[name]: self.text(column) for column, name in fields},
+            },
+            shared={_flag(name): text for name, text in texts.items() if name in _IDENTIFIERS},
+            pieces={**own, **self.pieces()},
+            digest=self.digest([*own, *self.property_pieces.values()]),
+            payload=self.payload(members),
+            problems=[
+                ("coalesce(row_key, '') = ''", "the e-mail address is empty"),
+                (
+                    "is_collapsed",
+                    "the e-mail address stands in another row too, written differently (case or spaces)",
+                ),
+                ("is_repeated", "the e-mail address stands in more than one row"),
+                *self.address_problems(),
+                *self.identifier_problems(texts),
+                *self.value_problems([*self.spec.fields, *self.spec.properties]),
+            ],
+            filled=self.marked(values, "case when {value} is not null then {mark} end"),
+            cleared=self.cleared(values),
+            consented=self.consented(),
+            kinds=self.kinds,
+        )
+
+    def payload(self, members: Mapping[str, str]) -> str:
+        d = self.dialect
+        parts = [self.member("email", "e0")]
+        parts += [
+            self.member(name, piece) for name, piece in members.items() if not name.startswith("location.")
+        ]
+        location = [
+            self.member(name.removeprefix("location."), piece)
+            for name, piece in members.items()
+            if name.startswith("location.")
+        ]
+        if location:
+            parts.append(self.wrapped('"location":{', f"nullif({d.joined(location)}, '')", "}"))
+        if self.spec.properties:
+            parts.append(self.wrapped('"properties":{', d.joined(self.property_members()), "}"))
+        head, tail = d.literal('{"type":"profile","attributes":{'), d.literal("}")
+        return d.glued([head, d.joined(parts), tail, self.unset(), d.literal("}" + SEPARATOR)])
+
+    def unset(self) -> str:
+        """Bulk import leaves a property alone that is null or absent; only `unset` takes it away."""
+        d = self.dialect
+        names = [
+            f"case when {piece} is null then {self.name(name)} end"
+            for name, piece in self.property_pieces.items()
+        ]
+        names += [self.name(name) for name in sorted(self.spec.unset)]
+        if not names:
+            return "''"
+        some = f"nullif({d.joined(names)}, '')"
+        unset = self.wrapped(',"meta":{"patch_properties":{"unset":[', some, "]}}")
+        return f"coalesce({unset}, '')"
+
+    def text(self, column: str) -> str:
+        """A field as text; empty means null."""
+        plain = self.dialect.plain(self.alias[column], self.kinds[column])
+        return f"nullif({self.dialect.trim(plain)}, '')"
+
+    def value(self, name: str, text: str) -> str:
+        """What is sent of a field: no phone number that Klaviyo would drop, none that joins two people."""
+        if name != "phone_number":
+            return text
+        return f"case when {self.dialect.matches(text, PHONE)} and not {_flag(name)} then {text} end"
+
+    def identifier_problems(self, texts: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Klaviyo makes one profile of two rows that share an identifier, whatever their addresses."""
+        found = []
+        for column, name in self.spec.fields.items():
+            shared = f"column {column} stands in more than one row: Klaviyo would make one profile of them"
+            if name == "phone_number" and self.spec.bad_phone == "drop":
+                continue
+            if name == "phone_number":
+                words = f"column {column} is no phone number in the form +4917012345678 (E.164)"
+                found.append((f"not {self.dialect.matches(texts[name], PHONE)}", words))
+            if name in _IDENTIFIERS:
+                found.append((_flag(name), shared))
+        return found
+
+    def cleared(self, values: Mapping[str, str]) -> str:
+        if not values:
+            return "''"
+        lost = "case when {value} is null and strpos(was_filled, {mark}) > 0 then {mark} end"
+        return f"case when was_filled = '' then '' else {self.marked(values, lost)} end"
+
+    def marked(self, values: Mapping[str, str], template: str) -> str:
+        """`|name|` texts joined, one for each field for which the template's condition holds."""
+        if not values:
+            return "''"
+        marks = {name: self.dialect.literal(f"|{name}|") for name in values}
+        return self.dialect.joined(
+            [
+                template.replace("{value}", value).replace("{mark}", marks[name])
+                for name, value in values.items()
+            ],
+            "",
+        )
+
+
+class _Events(_Rows):
+    """Rows that become events. A payload is an event's attributes; `payloads` adds what depends on the hour."""
+
+    def build(self) -> RowExpressions:
+        spec, d = self.spec, self.dialect
+        event_id, metric = self.alias[spec.event_id], self.alias[spec.metric]
+        when, kind = self.alias[spec.occurred_at], self.kinds[spec.occurred_at]
+        moment = d.as_timestamp(when, kind)
+        time = f"""'"' || {d.iso_time(moment, "timestamp")} || '"'"""
+        own = {
+            "e0": d.json_string("person"),
+            "e1": d.json_string(metric),
+            "e2": time,
+            "e3": d.json_string("row_key"),
+        }
+        values = {}
+        if spec.value:
+            values["value"] = d.json(self.alias[spec.value], self.kinds[spec.value])
+        if spec.value_currency:
+            values["value_currency"] = d.json_string(d.text(self.alias[spec.value_currency]))
+        pieces = {name: f"v{number}" for number, name in enumerate(values)}
+        return RowExpressions(
+            columns=self.columns(),
+            raw_key=event_id,
+            keyed={"row_key": event_id, "person": self.address()},
+            pieces={**own, **{pieces[name]: text for name, text in values.items()}, **self.pieces()},
+            digest=self.digest([*own, *pieces.values(), *self.property_pieces.values()]),
+            payload=self.payload(pieces),
+            problems=[
+                ("coalesce(row_key, '') = ''", "the event id is empty"),
+                ("is_repeated", "the event id stands in more than one row"),
+                ("coalesce(person, '') = ''", "the e-mail address is empty"),
+                *self.address_problems(),
+                (f"{metric} is null or {d.trim(metric)} = ''", "the metric name is empty"),
+                (
+                    f"length({metric}) > {LONGEST_METRIC_NAME}",
+                    "the metric name is longer than 127 characters",
+                ),
+                (f"{when} is null", "the time of the event is empty"),
+                (f"{when} < '1990-01-01'", "the time of the event is before 1990"),
+                (f"{moment} > latest_time", "the time of the event is over a year ahead"),
+                *self.value_problems([*spec.properties, *filter(None, (spec.value, spec.value_currency))]),
+            ],
+            consented=self.consented(),
+            metric=metric,
+            occurred_s=d.unix_seconds(moment),
+            kinds=self.kinds,
+        )
+
+    def payload(self, values: Mapping[str, str]) -> str:
+        d = self.dialect
+        parts = [
+            self.wrapped('"properties":{', d.joined(self.property_members()), "}"),
+            self.member("time", "e2"),
+            self.member("unique_id", "e3"),
+            self.wrapped('"metric":{"data":{"type":"metric","attributes":{"name":', "e1", "}}}"),
+            *(self.member(name, piece) for name, piece in values.items()),
+        ]
+        return d.glued([d.literal("{"), d.joined(parts), d.literal("}" + SEPARATOR)])
+
+
+def column_kinds(spec: SyncSpec, types: Mapping[str, str], dialect: Dialect) -> dict[str, Kind]:
+    """The kind of every mapped column.
+
+    Raises `SyncFailed` for one that is missing or has a type that its place cannot take.
+    """
+    kinds: dict[str, Kind] = {}
+    for column in spec.columns:
+        where = f"sync {spec.name}: column {column} of {spec.schema}.{spec.table}"
         if column not in types:
-            raise SyncFailed(f"{self._where(column)} is not in the table: build the model, then push again")
-        kind = self.dialect.kind(types[column])
+            raise SyncFailed(f"{where} is not in the table: build the model, then push again")
+        kind = dialect.kind(types[column])
         if kind is None:
-            raise SyncFailed(
-                f"{self._where(column)} has type {types[column]}, unknown to Klaviyo: cast it in the model"
-            )
-        return kind
+            raise SyncFailed(f"{where} has type {types[column]}, unknown to Klaviyo: cast it in the model")
+        kinds[column] = kind
+        for columns, allowed, words in _places(spec):
+            if column in columns and kind not in allowed:
+                raise SyncFailed(f"{where} has type {types[column]}: {words}")
+    return kinds
 
-    def _where(self, column: str) -> str:
-        return f"sync {self.spec.name}: column {column} of {self.spec.schema}.{self.spec.table}"
+
+def _places(spec: SyncSpec) -> Iterator[tuple[Collection[str | None], Collection[str], str]]:
+    """Columns of the mapping, the kinds that they may have, and what is wrong with others."""
+    plain = [kind for kind in get_args(Kind) if kind != "json" and not kind.startswith("list")]
+    yield (spec.key, spec.event_id, spec.metric), ("text",), "it must be text"
+    yield (spec.value,), ("integer", "decimal", "double"), "it must be a number"
+    yield (spec.occurred_at,), ("timestamp", "naive", "date"), "it must be a time"
+    yield (spec.consent if spec.create == "consented" else None,), ("boolean",), "it must be boolean"
+    yield spec.fields, plain, "a field of a profile holds one plain value"
 
 
-def _event_values(spec: SyncSpec) -> list[tuple[str, str | None]]:
-    """Klaviyo's names of an event's value and its currency, with their columns."""
-    return [("value", spec.value), ("value_currency", spec.value_currency)]
+def _flag(name: str) -> str:
+    return f"{name}_is_shared"

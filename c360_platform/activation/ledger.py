@@ -143,22 +143,22 @@ class Ledger:
         self.warehouse.append(self.plan, rows)
 
     def follow_model(self, batches: Sequence[Batch], found: pa.Table, kind: str) -> None:
-        """Open batches are sent as the model is now: changed rows get their new hash, the others leave the plan.
+        """Open batches are sent as the model is now: changed rows get their new hash, others leave the plan.
 
-        `found` has position, payload_hash, filled and is_changed of the rows that can be sent. Members who are
-        gone may be on the list already, because of us: they enter the state, so that they are taken off.
+        `found` has position, payload_hash, filled and is_changed of the rows that can be sent. Members who
+        are gone may be on the list already, because of us: they enter the state, so that they are taken off.
         """
         changed = found.filter(found["is_changed"]) if kind != "events" else found.slice(0, 0)
         table = ledger_table(self.warehouse, f"plan_{self.sync}_now")
         gone = f"{within(batches)} and lane <> 'remove' and position not in (select position from {table})"
         statements: list[Statement] = [(f"delete from {self.plan} where {gone}", [])]
         if kind == "list":
+            target = self.dialect.literal(batches[0].target)
             statements.insert(
                 0,
                 (
                     f"insert into {self.state} (sync, key, payload_hash, filled, is_ours, target) "
-                    f"select {self.sync_literal}, key, '', '', true, {self.dialect.literal(batches[0].target)} "
-                    f"from {self.plan} where {gone} and operation = 'add' and is_ours",
+                    f"select {self.sync_literal}, key, '', '', true, {target} from {self.plan} where {gone} and operation = 'add' and is_ours",
                     [],
                 ),
             )

@@ -50,6 +50,7 @@ TABLES: dict[str, dict[str, str]] = {
         "seconds": "n",
         "operations": "s",  # JSON: counter to operation to rows
         "overrides": "s",  # what a person allowed for this run, comma-separated
+        "kinds": "s",  # JSON: mapped column to the kind of its values
         "account": "s",  # Klaviyo's id of the account, once it was asked
         "message": "s",
     },

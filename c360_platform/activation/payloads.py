@@ -31,13 +31,15 @@ class Lane:
 
     max_rows: int
     max_bytes: int = BODY_BYTES - _ENVELOPE_BYTES
+    row_overhead: int = 0  # bytes that a row costs beside its own text
 
 
 LANES = {
     "import": Lane(10_000),  # profile-bulk-import-jobs
     "single": Lane(500),  # profile-import, one profile a call
     "remove": Lane(1_000),  # ids in one removal from a list
-    "event": Lane(1_000),  # event-bulk-create-jobs
+    # event-bulk-create-jobs; each event may need a wrapper with the longest address
+    "event": Lane(1_000, row_overhead=460),
 }
 
 
@@ -60,7 +62,7 @@ def slices(lane: str, positions: Integers, sizes: Integers) -> Iterator[Slice]:
     import numpy as np
 
     limits = LANES[lane]
-    ends = np.cumsum(sizes)
+    ends = np.cumsum(sizes + limits.row_overhead)
     start, before = 0, 0
     while start < len(positions):
         fitting = int(np.searchsorted(ends, before + limits.max_bytes, side="right"))

@@ -113,6 +113,7 @@ class Planner:
         self.overrides = overrides or Overrides()
         self.model = warehouse.relation(spec.schema, spec.table)
         self.spool = Spool(self.render)
+        self.kinds: Mapping[str, str] = {}  # of the mapped columns, once the query is made
 
     def make(self) -> PlanCounts:
         """Write the plan's table and its payloads, and say what is in it.
@@ -139,7 +140,7 @@ class Planner:
     def preview(self) -> Iterator[tuple[str, PlanCounts]]:
         """The plan in a table of its own for as long as the block lasts: COLUMNS and payload.
 
-        A payload ends with the separator of `payloads`. Nothing is held: `PlanCounts.held` says what would be.
+        A payload ends with the separator of `payloads`. Nothing is held: `PlanCounts.held` says what would.
         """
         query = self._query()
         source_rows = self._source_rows()
@@ -147,8 +148,8 @@ class Planner:
         listed = ", ".join(name for name in COLUMNS if name != "position")
         order = "order by recipient, occurred_s, key" if self.spec.object == "events" else ""
         self.warehouse.execute(
-            f"create or replace table {table} as select row_number() over ({order}) as position, {listed}, payload "
-            f"from ({query.due_rows()}) as due"
+            f"create or replace table {table} as select row_number() over ({order}) as position, {listed}, "
+            f"payload from ({query.due_rows()}) as due"
         )
         try:
             rows = self.warehouse.table(
@@ -167,7 +168,7 @@ class Planner:
     def render(self, batches: Sequence[Batch]) -> Iterator[tuple[str, Integers, pa.Array]]:
         """Payloads of batches that an earlier run planned, from the model as it is now.
 
-        The plan's table follows: rows that have changed get their new hash, rows that are gone or unfit leave.
+        The plan's table follows: rows that have changed get their new hash, those that are gone leave.
         """
         import numpy as np
         import pyarrow as pa
@@ -194,11 +195,13 @@ class Planner:
             raise SyncFailed(
                 f"sync {spec.name}: there is no table {spec.schema}.{spec.table}: build the model first"
             )
+        row = row_expressions(spec, types, self.ledger.dialect)
+        self.kinds = row.kinds
         at_once = self.overrides.allow_removals or spec.removal_grace_hours == 0
         return PlanQuery(
             spec=spec,
             ledger=self.ledger,
-            row=row_expressions(spec, types, self.ledger.dialect),
+            row=row,
             model=self.model,
             now=self.now,
             where=self._unsettled(types) if spec.object == "events" else "",

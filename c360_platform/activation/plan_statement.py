@@ -9,6 +9,7 @@ reads a digest of each row: in an ordinary run one row in a hundred is due.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -38,8 +39,9 @@ NOT_SENT = {
 
 @dataclass(frozen=True, slots=True)
 class PlanQuery:
-    """What the query is made of. `model` and `ingested_profiles` are relations as written in SQL; the latter is
-    empty when Klaviyo has not been ingested. `where` limits the model, `leave_after` is the moment before
+    """What the query is made of.
+
+    `model` and `ingested_profiles` are relations as written in SQL; the latter is empty without an ingest. `where` limits the model, `leave_after` is the moment before
     which a member must have gone to be removed (None: at once).
     """
 
@@ -90,9 +92,7 @@ rendered as (
 with planned as (
     select position, lane, key, payload_hash as planned_hash from {plan} where {wanted}
 ),
-keyed as (
-    select *, {row.key} as row_key from (select {", ".join(row.columns)} from {self.model}) as source
-),
+{self._keyed()},
 chosen as (
     select keyed.*, planned.position, planned.lane, planned.planned_hash,
         count(*) over (partition by keyed.row_key) > 1 as is_repeated, false as is_collapsed,
@@ -110,17 +110,37 @@ rendered as (
 select position, lane, payload_hash, is_changed, filled, {d.portable("raw_payload")} as payload
 from rendered order by position"""
 
+    @property
+    def _source(self) -> str:
+        return f"(select {', '.join(self.row.columns)} from {self.model} {self.where}) as source"
+
+    def _keyed(self) -> str:
+        """The model's rows with their key, and whether what else identifies a person stands in several."""
+        shared = self.row.shared
+        keyed = f"keyed as (\n    select *, {_named(self.row.keyed)} from {self._source}\n)"
+        if not shared:
+            return keyed
+        repeated = "".join(
+            f"""{flag} as (
+    select value from (select {self.row.keyed[text]} as value from {self._source}) as texts
+    where value is not null group by value having count(*) > 1
+),
+"""
+            for flag, text in shared.items()
+        )
+        flags = {
+            flag: f"coalesce({text} in (select value from {flag}), false)" for flag, text in shared.items()
+        }
+        keyed = keyed.replace("keyed", "unflagged", 1)
+        return f"{repeated}{keyed},\nkeyed as (\n    select *, {_named(flags)} from unflagged\n)"
+
     def _read(self) -> str:
         row, ledger = self.row, self.ledger
-        source = f"(select {', '.join(row.columns)} from {self.model} {self.where}) as source"
-        key_column = row.columns[0 if not self.is_event else 1].rpartition(" as ")[2]
-        collapsed = "1 = 0" if self.is_event else f"min({key_column}) <> max({key_column})"
-        return f"""keyed as (
-    select *, {row.key} as row_key from {source}
-),
+        collapsed = "1 = 0" if self.is_event else f"min({row.raw_key}) <> max({row.raw_key})"
+        return f"""{self._keyed()},
 repeated as (
     select row_key, {collapsed} as is_collapsed
-    from (select {key_column}, {row.key} as row_key from {source}) as keys
+    from (select {row.raw_key}, {row.keyed["row_key"]} as row_key from {self._source}) as keys
     where row_key is not null group by row_key having count(*) > 1
 ),
 known as (
@@ -146,7 +166,10 @@ due as (
     def _hashed(self, rows: str) -> str:
         d = self.dialect
         return f"""select *, {d.md5(d.portable("raw_digest"))} as payload_hash
-    from (select *, {self.row.digest} as raw_digest from {rows}) as written"""
+    from (
+        select *, {self.row.digest} as raw_digest
+        from (select *, {_named(self.row.pieces)} from {rows}) as pieces
+    ) as digested"""
 
     def _differing(self, rows: str, differs: str) -> str:
         return f"""select {rows}.*, repeated.row_key is not null as is_repeated,
@@ -165,7 +188,6 @@ due as (
         )
         refused = ledger.rejections.refused_payloads()
         none = "select cast(null as {0}) as key, cast(null as {0}) as payload_hash where 1 = 0"
-        person = row.recipient or "row_key"
         people, joins, is_new, is_deleted = "", "", "is_unknown", "false"
         if self.ingested_profiles:
             people += f""",
@@ -191,7 +213,7 @@ brought as (
     {none.format(self.dialect.string) if self.retry_rejected else refused}
 ),
 faulty as (
-    select *, {person} as person, case {problem} end as problem
+    select *, case {problem} end as problem
     from (select *, {self._time_literal(self.now + _HORIZON)} as latest_time from due) as dated
 ){people},
 judged as (
@@ -204,6 +226,7 @@ judged as (
     def _rendered(self) -> str:
         d, row = self.dialect, self.row
         create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
+        no_number = f"cast(null as {d.integer})"
         held_back = "is_deleted or (is_new and not may_be_made)"
         policy = d.literal(NOT_SENT["never" if self.spec.create == "never" else "consented"])
         columns = {
@@ -218,9 +241,9 @@ judged as (
             when is_deleted then {d.literal(NOT_SENT["deleted"])} when {held_back} then {policy} end""",
             "filled": row.filled,
             "cleared": row.cleared,
-            "recipient": row.recipient or f"cast(null as {d.string})",
+            "recipient": "person" if self.is_event else f"cast(null as {d.string})",
             "metric": row.metric or f"cast(null as {d.string})",
-            "occurred_s": f"case when problem is null then {row.occurred_s or f'cast(null as {d.integer})'} end",
+            "occurred_s": f"case when problem is null then {row.occurred_s or no_number} end",
             "raw_payload": f"case when problem is null and not is_refused and not ({held_back}) "
             f"then {row.payload} end",
         }
@@ -267,3 +290,7 @@ from bounded"""
 
     def _time_literal(self, moment: datetime) -> str:
         return f"cast('{moment.isoformat(sep=' ', timespec='seconds')}' as {self.dialect.timestamp})"
+
+
+def _named(expressions: Mapping[str, str]) -> str:
+    return ", ".join(f"{expression} as {name}" for name, expression in expressions.items())

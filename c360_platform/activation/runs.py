@@ -7,6 +7,7 @@ it is on another host and has done something lately.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -42,7 +43,7 @@ class RunRecord:
         Raises `SyncHeld` while another run of the sync is at work.
         """
         with _beginning:
-            self._turn_away_second(at)
+            self.turn_away_second(at)
             self.warehouse.transaction(
                 [
                     (
@@ -72,7 +73,16 @@ class RunRecord:
             [status, at, message, *counters.values(), self.run_id],
         )
 
-    def _turn_away_second(self, at: datetime) -> None:
+    def kinds_before(self) -> dict[str, str]:
+        """Mapped column to the kind of its values in the latest run that succeeded; empty without one."""
+        rows = self.warehouse.table(
+            f"select kinds from {self.runs} where sync = '{self.sync}' and status = 'succeeded' "
+            "and kinds is not null order by finished_at desc limit 1"
+        )
+        return json.loads(rows["kinds"][0].as_py()) if rows.num_rows else {}
+
+    def turn_away_second(self, at: datetime) -> None:
+        """Raise `SyncHeld` while another run of the sync is at work."""
         running = self.warehouse.table(
             f"select run_id, host, pid, started_at from {self.runs} where {self.running}"
         )

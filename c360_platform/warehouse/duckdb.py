@@ -31,6 +31,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LOCK = re.compile(r"Could not set lock on file|being used by another process", re.IGNORECASE)
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
+# Errors about a value quote it in other ways too; other errors put names into double quotes.
+_VALUE = re.compile(r'"[^"]*"|\bvalue \S+|\d{6,}|\S+@\S+')
+_VALUE_ERRORS = (
+    *(duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException),
+    *(duckdb.ConstraintException, duckdb.TypeMismatchException, duckdb.InvalidTypeException),
+)
 # The same two as in profiles.yml: UTC days, and BigQuery's order of nulls.
 _SESSION = "set TimeZone = 'UTC'; set default_null_order = 'nulls_first_on_asc_last_on_desc'"
 
@@ -207,4 +213,5 @@ def _cannot_open(path: Path, message: str) -> str:
 
 def _without_values(error: duckdb.Error) -> str:
     """The first line of DuckDB's message with literals blanked: conversion errors quote the value."""
-    return _LITERAL.sub("'…'", str(error).split("\n", 1)[0])
+    text = _LITERAL.sub("'…'", str(error).split("\n", 1)[0])
+    return _VALUE.sub("…", text) if isinstance(error, _VALUE_ERRORS) else text

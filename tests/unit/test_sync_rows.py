@@ -88,7 +88,7 @@ BLANKS = "".join(filter(str.isspace, map(chr, range(sys.maxunicode)))).translate
     dict.fromkeys(range(0x1C, 0x20))
 )
 # What does not travel: control characters that the engines escape differently.
-DROPPED = dict.fromkeys((0x0B, 0x0E, 0x0F, *range(0x1A, 0x20)))
+DROPPED = dict.fromkeys((0x00, 0x0B, 0x0E, 0x0F, *range(0x1A, 0x20)))
 
 
 def rendered(database: duckdb.DuckDBPyConnection, **values: Any) -> dict[str, Any]:
