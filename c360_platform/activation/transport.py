@@ -36,29 +36,6 @@ from c360_platform.activation.endpoints import (
 )
 from c360_platform.activation.errors import ApiProblem, KlaviyoError, KlaviyoRefused
 
-__all__ = [  # the endpoints are named here for those who count calls
-    "ACCOUNTS",
-    "ADDRESSES_PER_FILTER",
-    "CREATE_LIST",
-    "EVENTS",
-    "FORGOTTEN",
-    "IMPORT",
-    "JOB",
-    "JOBS",
-    "JOB_ERRORS",
-    "LISTS",
-    "MEMBERS",
-    "METRICS",
-    "PROFILE",
-    "PROFILES",
-    "REMOVE",
-    "SEND_EVENTS",
-    "ImportJob",
-    "ImportProblem",
-    "Klaviyo",
-    "RecordedEvent",
-]
-
 ADDRESSES_PER_FILTER = 100
 _PAGE = 100
 _EVENT_PAGE = 1_000
