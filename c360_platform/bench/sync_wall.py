@@ -48,7 +48,8 @@ def wall_figures(directory: Path, *, requests: int) -> Iterator[Figure]:
             sandbox = stack.enter_context(serving("sandbox", place))
             sandbox.order("/sandbox/benchmark", {"enabled": True})
             sandbox.order("/sandbox/limits", {"enabled": True})
-            processes[kind] = start(side, sandbox, warehouse)
+            processes[kind] = stack.enter_context(start(side, sandbox, warehouse))
+            stack.callback(processes[kind].kill)  # when another one failed; one that has ended cannot be hurt
         for kind, process in processes.items():
             spent = result(process, rows=rows)
             least = M.minimal_seconds(spent.sent.bodies)
