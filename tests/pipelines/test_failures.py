@@ -114,7 +114,7 @@ def test_an_envelope_of_a_wrong_type_is_named_without_its_content(zendesk: Zende
     assert "secret" not in str(wrong.value)
 
 
-def test_pages_that_never_end_are_an_error(zendesk: ZendeskAccount, klaviyo: KlaviyoAccount) -> None:
+def test_case_37_pages_that_never_end_are_an_error(zendesk: ZendeskAccount, klaviyo: KlaviyoAccount) -> None:
     page = '{"tickets": [], "after_cursor": "the same", "end_of_stream": false}'
     zendesk.sandbox.traffic.add_fault(Fault(200, times=99, path=TICKETS, body=page))
     with pytest.raises(SourceProtocolError, match="never end"):

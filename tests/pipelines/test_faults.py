@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import socket
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from c360_platform.sandbox.server import Sandbox
 from c360_platform.sandbox.traffic import Fault
+from dlt_pipelines import zendesk as zendesk_pipeline
 from dlt_pipelines.errors import SourceProtocolError, SourceRejected, SourceUnauthorized
 from dlt_pipelines.journal import Journal
 from dlt_pipelines.klaviyo.client import KlaviyoClient
@@ -17,6 +21,7 @@ from dlt_pipelines.zendesk import settings
 from dlt_pipelines.zendesk.answers import TicketPage
 from dlt_pipelines.zendesk.client import ZendeskClient
 from tests.pipelines.accounts import EMAIL, KEY, TOKEN, UNLIMITED, KlaviyoAccount, ZendeskAccount, profile_id
+from tests.platform.faults.servers import answering
 
 TICKETS = "/api/v2/incremental/tickets/cursor.json"
 PROFILES = "/api/profiles"
@@ -70,7 +75,7 @@ def fault(spec: dict[str, Any], path: str) -> Fault:
 
 
 @pytest.mark.parametrize("spec", WAITED_OUT, ids=[" ".join(map(str, spec.values())) for spec in WAITED_OUT])
-def test_what_passes_costs_no_row(
+def test_case_36_what_passes_costs_no_row(
     zendesk: ZendeskAccount, klaviyo: KlaviyoAccount, spec: dict[str, Any]
 ) -> None:
     zendesk.tickets(range(1, 46))
@@ -86,7 +91,7 @@ def test_what_passes_costs_no_row(
 
 
 @pytest.mark.parametrize(("spec", "error", "words"), STOPPED, ids=[spec["kind"] for spec, _, _ in STOPPED])
-def test_what_does_not_pass_stops_with_the_reason(
+def test_case_37_what_does_not_pass_stops_with_the_reason(
     zendesk: ZendeskAccount,
     klaviyo: KlaviyoAccount,
     spec: dict[str, Any],
@@ -107,7 +112,7 @@ def test_what_does_not_pass_stops_with_the_reason(
 
 
 @pytest.mark.parametrize("kind", ["revoked_key", "repeated_cursor", "empty_pages"])
-def test_a_load_that_was_stopped_goes_on_where_the_last_package_ended(
+def test_case_37_a_load_that_was_stopped_goes_on_where_the_last_package_ended(
     zendesk: ZendeskAccount, kind: str
 ) -> None:
     zendesk.tickets(range(1, 46), age=lambda number: timedelta(hours=3) - number * timedelta(seconds=1))
@@ -123,3 +128,42 @@ def test_a_load_that_was_stopped_goes_on_where_the_last_package_ended(
     assert before >= 20
     assert zendesk.warehouse.rows("select count(*), count(distinct id) from zendesk.tickets") == [(45, 45)]
     assert zendesk.sandbox.calls()[f"GET {TICKETS}"] - calls <= 3  # nothing was read from the beginning again
+
+
+def test_case_36_an_answer_that_unpacks_to_more_than_the_memory_is_refused_and_moves_no_cursor(
+    zendesk: ZendeskAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = 8 * 2**20
+    monkeypatch.setattr("dlt_pipelines.transport._MOST_BYTES", bound)
+    packed = gzip.compress(b" " * (16 * 2**20), 1) * 64  # a gigabyte in a few megabytes
+
+    def bomb(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            f"Content-Length: {len(packed)}\r\nConnection: close\r\n\r\n"
+        )
+        connection.sendall(head.encode() + packed)
+
+    zendesk.tickets(range(1, 46), age=lambda number: timedelta(hours=3) - number * timedelta(seconds=1))
+    zendesk.load("tickets", "ticket_metrics")
+    calls = zendesk.sandbox.calls()[f"GET {TICKETS}"]
+    with answering(bomb) as url:
+        tracemalloc.start()
+        with pytest.raises(SourceProtocolError, match="larger than 8 MiB"):
+            zendesk_pipeline.load(
+                zendesk.warehouse.path,
+                base_url=url,
+                email=EMAIL,
+                api_token=TOKEN,
+                resources=("tickets", "ticket_metrics"),
+                pipelines_dir=zendesk.warehouse.dlt_home,
+            )
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 8 * bound
+
+    zendesk.tickets([46], age=timedelta(hours=1))
+    zendesk.load("tickets", "ticket_metrics")
+    assert zendesk.warehouse.rows("select count(*), count(distinct id) from zendesk.tickets") == [(46, 46)]
+    assert zendesk.sandbox.calls()[f"GET {TICKETS}"] - calls <= 2  # nothing was read from the beginning again

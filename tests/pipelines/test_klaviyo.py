@@ -155,7 +155,7 @@ def test_an_event_sent_with_an_old_date_is_found_by_the_weekly_wide_reading(klav
     assert event_ids(klaviyo) == ["backdated", "first"]
 
 
-def test_a_large_first_load_goes_package_by_package_through_ties(klaviyo: KlaviyoAccount) -> None:
+def test_case_38_a_large_first_load_goes_package_by_package_through_ties(klaviyo: KlaviyoAccount) -> None:
     klaviyo.profiles(range(1, 51), age=3 * DAY)
     klaviyo.profiles(range(51, 351), age=2 * DAY)  # one import: all in the same second
     klaviyo.profiles(range(351, 401), age=DAY)

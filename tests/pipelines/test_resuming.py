@@ -70,7 +70,7 @@ def test_an_orchestrators_runs_in_one_process_are_exact(zendesk: ZendeskAccount)
     ) == [("103",)]
 
 
-def test_dropping_the_schema_loads_everything_anew(zendesk: ZendeskAccount) -> None:
+def test_case_38_dropping_the_schema_loads_everything_anew(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 11))
     zendesk.load("tickets", "ticket_metrics")
     zendesk.warehouse.rows("drop schema zendesk cascade")

@@ -91,7 +91,7 @@ def test_a_system_change_that_leaves_updated_at_alone_is_loaded(zendesk: Zendesk
     assert zendesk.warehouse.rows("select id from zendesk.tickets where group_id = '99'") == [("5",)]
 
 
-def test_tickets_of_one_second_survive_the_boundary_between_pages_and_packages(
+def test_case_38_tickets_of_one_second_survive_the_boundary_between_pages_and_packages(
     zendesk: ZendeskAccount,
 ) -> None:
     zendesk.tickets(range(1, 2501), age=HOUR)  # all of them in the same second
@@ -118,7 +118,9 @@ def test_tickets_of_one_second_survive_the_boundary_between_pages_and_packages(
     assert warehouse.value("select count(distinct id) from zendesk.tickets") == 2500
 
 
-def test_organizations_of_the_last_second_are_repeated_but_not_doubled(zendesk: ZendeskAccount) -> None:
+def test_case_38_organizations_of_the_last_second_are_repeated_but_not_doubled(
+    zendesk: ZendeskAccount,
+) -> None:
     zendesk.organizations(range(1, 700), age=3 * HOUR)
     zendesk.organizations(range(700, 1201), age=2 * HOUR)
     zendesk.load("organizations")
@@ -132,7 +134,7 @@ def test_organizations_of_the_last_second_are_repeated_but_not_doubled(zendesk: 
     ]
 
 
-def test_more_organizations_in_one_second_than_a_page_holds_are_an_error_not_a_loop(
+def test_case_37_more_organizations_in_one_second_than_a_page_holds_are_an_error_not_a_loop(
     zendesk: ZendeskAccount,
 ) -> None:
     zendesk.organizations(range(1, 1502))
@@ -206,7 +208,7 @@ def test_half_of_what_comes_from_one_export_is_refused(zendesk: ZendeskAccount) 
     assert report.rows == {"tickets": 1, "ticket_metrics": 1, "rejected_rows": 0}
 
 
-def test_when_zendesk_forgot_the_cursor_reading_goes_on_by_time(zendesk: ZendeskAccount) -> None:
+def test_case_38_when_zendesk_forgot_the_cursor_reading_goes_on_by_time(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 11), age=3 * HOUR)
     zendesk.load("tickets", "ticket_metrics")
     zendesk.tickets([11], age=HOUR)
@@ -259,7 +261,7 @@ def test_events_of_tickets_come_once_with_or_without_what_was_said(zendesk: Zend
     ) == [("7", "Audit", True, '"Mail"')]
 
 
-def test_more_metric_events_in_one_second_than_a_page_holds_are_passed_by_cursor(
+def test_case_38_more_metric_events_in_one_second_than_a_page_holds_are_passed_by_cursor(
     zendesk: ZendeskAccount,
 ) -> None:
     zendesk.metric_events(range(1, 11), age=5 * HOUR)

@@ -379,34 +379,6 @@ def test_case_21_a_list_deleted_before_its_members_are_taken_off_fails_alone(sho
     assert confirmed_keys(shop) == {"person1@shop.example"}
 
 
-def test_case_34_values_that_became_null_are_cleared(shop: Shop) -> None:
-    shop.profiles(
-        [
-            person(1, city="Köln", phone="+4917012345678", note="x"),
-            person(2, city="Ulm", note="y", categories=["a"]),
-            person(3),
-        ]
-    )
-    shop.run(PROFILES)
-    shop.profiles(
-        [
-            person(1, first_name=None, phone=None, note="x"),
-            person(2, city="Ulm", note=None, categories=[]),
-            person(3),
-        ]
-    )
-
-    report = shop.run(PROFILES)
-
-    assert report.by_operation == {"update": 1, "clear": 1}
-    found = shop.klaviyo_profiles()
-    first = found["person1@shop.example"]
-    assert (first["first_name"], first["phone_number"], first["location"]["city"]) == (None, None, None)
-    assert first["properties"]["Note"] == "x"
-    assert not {"Note", "Preferred Categories"} & set(found["person2@shop.example"]["properties"])
-    assert found["person2@shop.example"]["location"]["city"] == "Ulm"
-
-
 def test_case_34_what_exceeds_the_calls_for_clearing_is_reported_as_pending_and_follows(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,20 +229,6 @@ def test_case_29_impossible_times_are_rejected_and_counted_and_zones_become_utc(
     assert {recorded[kind] for kind in ("timestamp", "timestamp_ns", "timestamp_s", "date")} == {midnight}
 
 
-def test_case_30_two_events_of_one_second_are_both_recorded(shop: Shop) -> None:
-    second = NOW - timedelta(hours=1)
-    rows = [
-        f"'{name}', 'ann@shop.example', 'Shipped', '{second + timedelta(milliseconds=offset)}'"
-        for name, offset in (("first", 0), ("second", 0), ("third", 999))
-    ]
-    build(shop, "events_shipments", _EVENT_COLUMNS, *rows)
-
-    assert shop.run(replace(EVENTS, properties={})).confirmed == 3
-
-    recorded = {event["unique_id"]: event["occurred_at"] for event in shop.recorded_events()}
-    assert recorded == dict.fromkeys(("first", "second", "third"), int(second.timestamp()))
-
-
 # Address as it stands in the model to what Klaviyo gets; None: it must not get through.
 ADDRESSES: dict[str, str | None] = {
     " Ann@Shop.Example\t": "ann@shop.example",

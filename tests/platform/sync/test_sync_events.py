@@ -46,7 +46,7 @@ def test_a_first_load_is_history_and_later_events_are_news_while_they_are_fresh(
     assert (shop.run(EVENTS).unchanged, shop.calls()) == (32, {})
 
 
-def test_two_events_of_one_second_are_both_recorded(shop: Shop) -> None:
+def test_case_30_two_events_of_one_second_are_both_recorded(shop: Shop) -> None:
     shop.events(
         [shipment(1), shipment(3, email="person1@shop.example", event_timestamp=NOW - timedelta(hours=1))]
     )
@@ -123,7 +123,7 @@ def test_events_that_never_arrived_are_sent_again_after_an_hour(shop: Shop) -> N
     assert len(shop.recorded_events()) == 5
 
 
-def test_events_with_impossible_times_or_names_are_rejected_before_any_call(shop: Shop) -> None:
+def test_case_29_events_with_impossible_times_or_names_are_rejected_before_any_call(shop: Shop) -> None:
     shop.events(
         [
             shipment(1, event_timestamp=datetime(1989, 12, 31, tzinfo=NOW.tzinfo)),

@@ -68,18 +68,6 @@ def test_case_24_members_that_were_there_before_are_never_removed(shop: Shop) ->
     assert shop.run(SEGMENT).planned == 0
 
 
-def test_a_list_that_somebody_deleted_is_made_again_with_everybody(shop: Shop) -> None:
-    shop.segment(emails(1, 2, 3))
-    shop.run(SEGMENT)
-    shop.api.Lists.delete_list(shop.list_id())
-    shop.segment(emails(1, 2, 3, 4))
-
-    report = shop.run(SEGMENT)
-
-    assert report.by_operation == {"add": 4}
-    assert shop.members(shop.list_id()) == set(emails(1, 2, 3, 4))
-
-
 def test_case_22_removing_most_of_a_list_waits_for_a_persons_word(shop: Shop) -> None:
     shop.segment(emails(*range(1, 31)))
     shop.run(SEGMENT)

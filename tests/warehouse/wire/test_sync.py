@@ -23,7 +23,7 @@ from tests.platform.sync.shop import KEY, Shop
 from tests.platform.sync.test_sync_events import (
     test_a_first_load_is_history_and_later_events_are_news_while_they_are_fresh,
     test_a_late_event_of_an_old_month_is_sent_without_looking_at_the_others,
-    test_two_events_of_one_second_are_both_recorded,
+    test_case_30_two_events_of_one_second_are_both_recorded,
 )
 from tests.platform.sync.test_sync_lists import (
     test_a_list_follows_its_segment_and_consent_stays,
@@ -32,35 +32,35 @@ from tests.platform.sync.test_sync_lists import (
 )
 from tests.platform.sync.test_sync_profiles import (
     test_a_first_run_makes_klaviyo_equal_to_the_mart,
-    test_a_row_that_klaviyo_refuses_is_isolated_and_tried_again_when_it_changes,
     test_a_second_run_makes_no_call_and_one_changed_row_sends_one_row,
+    test_case_12_a_row_that_klaviyo_refuses_is_isolated_and_tried_again_when_it_changes,
+    test_case_34_values_that_became_null_are_cleared,
     test_rows_that_cannot_be_sent_are_kept_with_a_reason_and_the_others_go_through,
-    test_values_that_became_null_are_cleared,
 )
 from tests.platform.sync.test_sync_recovery import (
-    test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends,
-    test_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice,
     test_batches_whose_plan_is_gone_are_planned_anew,
-    test_members_that_a_killed_run_added_are_still_ours_to_remove,
+    test_case_01_a_killed_run_doubles_no_event_and_reads_back_before_it_sends,
+    test_case_01_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice,
+    test_case_24_members_that_a_killed_run_added_are_still_ours_to_remove,
 )
 from tests.warehouse.emulator.process import LOCATION, PROJECT, Emulator
 
 __all__ = [
     "test_a_first_load_is_history_and_later_events_are_news_while_they_are_fresh",
     "test_a_first_run_makes_klaviyo_equal_to_the_mart",
-    "test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends",
-    "test_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice",
     "test_a_late_event_of_an_old_month_is_sent_without_looking_at_the_others",
     "test_a_list_follows_its_segment_and_consent_stays",
-    "test_a_row_that_klaviyo_refuses_is_isolated_and_tried_again_when_it_changes",
     "test_a_second_run_makes_no_call_and_one_changed_row_sends_one_row",
     "test_batches_whose_plan_is_gone_are_planned_anew",
+    "test_case_01_a_killed_run_doubles_no_event_and_reads_back_before_it_sends",
+    "test_case_01_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice",
+    "test_case_12_a_row_that_klaviyo_refuses_is_isolated_and_tried_again_when_it_changes",
     "test_case_22_removing_most_of_a_list_waits_for_a_persons_word",
+    "test_case_24_members_that_a_killed_run_added_are_still_ours_to_remove",
     "test_case_24_members_that_were_there_before_are_never_removed",
-    "test_members_that_a_killed_run_added_are_still_ours_to_remove",
+    "test_case_30_two_events_of_one_second_are_both_recorded",
+    "test_case_34_values_that_became_null_are_cleared",
     "test_rows_that_cannot_be_sent_are_kept_with_a_reason_and_the_others_go_through",
-    "test_two_events_of_one_second_are_both_recorded",
-    "test_values_that_became_null_are_cleared",
 ]
 
 ARROW_TYPES = {
