@@ -15,9 +15,11 @@ from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from c360_platform.activation import arrow_columns
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, Rejection
+from c360_platform.activation.membership import Membership
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.spool import Spool
 
@@ -115,14 +117,12 @@ class Run:
         """The columns in their order, after the plan's table was read for `plan_columns` of them."""
         if "payload" not in columns:
             return rows
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         texts = self.spool.of(batch).texts(batch.first, batch.last)
         if len(texts) < rows.num_rows:  # rendered anew, without those that have changed
-            known = pa.array(list(texts), pa.int64())
-            rows = rows.filter(pc.is_in(rows["position"], value_set=known))
-        payloads = pa.array([texts[position] for position in rows["position"].to_pylist()], pa.string())
+            rows = rows.filter(pc.is_in(rows["position"], value_set=arrow_columns.integers(list(texts))))
+        payloads = arrow_columns.texts([texts[position] for position in rows["position"].to_pylist()])
         return rows.append_column("payload", payloads).select(list(columns))
 
     def accepted(self, batch: Batch, job_id: str, rows: int) -> Batch:
@@ -140,6 +140,8 @@ class Run:
 
     def fail(self, batch: Batch, message: str) -> None:
         """The batch is off; its rows are due again, and the run ends with this message."""
+        if batch.lane == "import" and batch.target:
+            Membership(self.ledger).claim(batch)
         self.ledger.failed([batch], self.moment(), message)
         self.failures.append(message)
 
@@ -306,9 +308,7 @@ class BulkSender:
 
 def without(rows: pa.Table, indices: Container[int]) -> pa.Table:
     """The rows that stand at none of the indices."""
-    import pyarrow as pa
-
-    return rows.filter(pa.array([index not in indices for index in range(rows.num_rows)], pa.bool_()))
+    return rows.filter(arrow_columns.booleans([index not in indices for index in range(rows.num_rows)]))
 
 
 def rejection_of(rows: pa.Table, index: int, problem: ApiProblem) -> Rejection:

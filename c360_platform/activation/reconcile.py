@@ -6,8 +6,8 @@ writing to Klaviyo, which only a run of the sync does, and the values of profile
 Everybody in the model, in the ledger or on the list is of one kind:
 
     in_step      as the ledger says
-    missing      should be on the list because of the sync, and is not
-    deleted      should be there, and Klaviyo has no such profile any more: erased, merged, another address
+    missing      on the list as the ledger has it, and not in Klaviyo: somebody took the person off
+    deleted      missing, and Klaviyo has no such profile any more: erased, merged, another address
     orphaned     on the list because of the sync, no longer in the model, and past the grace period
     foreign      on the list, not because of the sync, and not in the model: stays there
     leaving      no longer in the model: within the grace period, or off the list already
@@ -220,24 +220,25 @@ class _Comparison:
         is_list = self.spec.object == "list"
         grace = self.now - timedelta(hours=self.spec.removal_grace_hours)
         is_over = "true" if self.spec.removal_grace_hours == 0 else f"gone_at <= {self._moment(grace)}"
-        flags = ("in_model", "in_state", "is_ours", "is_over", "is_fresh", "is_found")
+        flags = ("in_model", "in_state", "is_ours", "is_over", "is_fresh", "is_due", "is_found")
         none = ", ".join(f"0 as {flag}" for flag in flags)
         return f"""
 with people as (
     select {self._address()} as key, {none.replace("0 as in_model", "1 as in_model")} from {self._model()}
     union all
     select key, 0, 1, case when is_ours then 1 else 0 end, case when {is_over} then 1 else 0 end,
-        case when confirmed_at > {self._moment(self.now)} then 1 else 0 end, 0
+        case when confirmed_at > {self._moment(self.now)} then 1 else 0 end,
+        case when payload_hash = '' then 1 else 0 end, 0
     from {self.ledger.state} where sync = {self.ledger.sync_literal}
     union all
-    select key, 0, 0, 0, 0, 0, 1 from {self.found}
+    select key, 0, 0, 0, 0, 0, 0, 1 from {self.found}
 ),
 merged as (
     select key, {", ".join(f"max({flag}) as {flag}" for flag in flags)}
     from people where key <> '' group by key
 )
 select key, case
-    when in_model = 1 and in_state = 0 then 'waiting'
+    when in_model = 1 and (in_state = 0 or is_due = 1) then 'waiting'
     when in_model = 1 and (is_found = 1 or is_fresh = 1) then 'in_step'
     when in_model = 1 then '{"missing" if is_list else "deleted"}'
     when is_found = 1 and is_ours = 0 then 'foreign'

@@ -11,14 +11,18 @@ import pytest
 
 from c360_platform.activation.blocks import RemovalFuse
 from c360_platform.activation.delivery import Overrides
-from c360_platform.activation.errors import SyncHeld
+from c360_platform.activation.errors import SyncFailed, SyncHeld
+from c360_platform.activation.reconcile import reconcile
 from c360_platform.sandbox.faults import Fault
+from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
 from tests.platform.sync.shop import NOW, PROFILES, SEGMENT, Shop, person
 from tests.platform.sync.test_sync_lists import emails
 from tests.platform.sync.test_sync_recovery import kill
 
 MIRROR = replace(SEGMENT, removal_grace_hours=24)
 ALLOWED = Overrides(allow_removals=True)
+JSON = {"content-type": "application/vnd.api+json"}
+IMPORT = "/api/profile-bulk-import-jobs"
 REMOVE = "DELETE /api/lists/{id}/relationships/profiles"
 
 
@@ -151,7 +155,7 @@ def test_case_24_a_killed_removal_is_finished_without_touching_others(shop: Shop
     shop.run(SEGMENT)
     list_id = shop.list_id()
     shop.segment(emails(*range(11, 21)))
-    kill(shop, "SEGMENT", "accepted", "before", 1)  # Klaviyo has removed them, nobody wrote it down
+    kill(shop, SEGMENT, "accepted", "before", 1)  # Klaviyo has removed them, nobody wrote it down
     shop.profiles([person(50)])
     shop.run(PROFILES)
     put_on(shop, list_id, emails(50))
@@ -162,6 +166,40 @@ def test_case_24_a_killed_removal_is_finished_without_touching_others(shop: Shop
     assert shop.members(list_id) == set(emails(*range(11, 21), 50))
     shop.calls()
     assert (shop.run(SEGMENT).planned, shop.calls()) == (0, {})
+
+
+def test_case_24_members_of_a_body_whose_fate_is_unknown_are_ours_to_remove(shop: Shop) -> None:
+    klaviyo = KlaviyoSettings(shop.sandbox.store)
+    klaviyo.fail_late = {emails(2)[0]: "No reason."}
+    shop.sandbox.traffic.add_fault(
+        Fault(
+            status=200, path=f"{IMPORT}/{{id}}/import-errors", headers=JSON, body='{"data": [], "links": {}}'
+        )
+    )
+    shop.segment(emails(*range(1, 11)))
+    with pytest.raises(SyncFailed, match="named only 0"):
+        shop.run(SEGMENT)
+    klaviyo.fail_late = {}
+    found = reconcile(SEGMENT, shop.warehouse, shop.klaviyo, now=after(1))
+    assert (found.waiting, found.missing, found.foreign) == (10, 0, 0)
+    shop.segment(emails(*range(1, 6)))
+
+    report = shop.run(SEGMENT)
+
+    assert report.by_operation == {"update": 5, "remove": 5}
+    assert shop.members(shop.list_id()) == set(emails(*range(1, 6)))
+
+
+def test_case_24_members_whom_a_killed_run_added_are_taken_off_when_they_left_meanwhile(shop: Shop) -> None:
+    shop.segment(emails(*range(1, 21)))
+    kill(shop, SEGMENT, "accepted", "before", 2)  # two bodies arrived, one was written down
+    assert len(shop.members(shop.list_id())) == 20
+    shop.segment(emails(*range(1, 16)))
+
+    for _ in range(2):
+        shop.run(SEGMENT)
+
+    assert shop.members(shop.list_id()) == set(emails(*range(1, 16)))
 
 
 def test_case_24_leaving_one_list_touches_no_other_list_and_no_profile(shop: Shop) -> None:
