@@ -87,7 +87,7 @@ def _closing_line(forecasts: Sequence[Forecast]) -> str:
     if not total.rows:
         return "A run would send nothing." if any(one.sent for one in forecasts) else "Nothing differs."
     return (
-        f"All together {total.rows:,} rows, {total.bytes / 1e6:,.1f} MB in {total.requests:,} requests; by "
+        f"All together {total.rows:,} rows, {words.size(total.bytes)} in {total.requests:,} requests; by "
         f"Klaviyo's limits at the soonest: {words.duration(total.seconds)}. This was a dry run."
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from c360_platform.activation.endpoints import (
+    ACCOUNTS,
     EVENTS,
     IMPORT,
     JOB,
@@ -71,18 +72,22 @@ def expected_calls(
         rows[piece.lane] += piece.rows
     batches = Counter(piece.lane for piece in slices)
     imports = batches["import"]
+    events = batches["event"]
     requests = {
+        ACCOUNTS: int(bool(slices)),
         LISTS: int(is_list and bool(slices)),
-        MEMBERS: 1 + _pages(adds, ADDRESSES_PER_FILTER) if adds else 0,
-        PROFILES: 0 if has_ids else _pages(rows["remove"], ADDRESSES_PER_FILTER),
+        PROFILES: (0 if has_ids else _pages(rows["remove"], ADDRESSES_PER_FILTER)),
         REMOVE: batches["remove"],
         PROFILE: min(rows["single"], Singles.MOST_ROWS),
         IMPORT: imports,
         JOB if imports == 1 else JOBS: _pages(imports, _JOBS_PER_PAGE),
-        SEND_EVENTS: batches["event"],
-        METRICS: int(batches["event"] > 0),
-        EVENTS: sum(_pages(events, _EVENTS_PER_PAGE) for events in metrics),
+        SEND_EVENTS: events,
+        METRICS: int(events > 0),
+        EVENTS: sum(_pages(n, _EVENTS_PER_PAGE) for n in metrics),
+        MEMBERS: 1 + _pages(adds, ADDRESSES_PER_FILTER) if adds else 0,
     }
+    if slices:  # a few rows are read back in the end
+        requests[EVENTS if events else MEMBERS if is_list else PROFILES] += 1
     return [ExpectedCalls(operation, n) for operation, n in requests.items() if n]
 
 

@@ -37,7 +37,9 @@ def would_do(forecast: Forecast) -> str:
         _VERBS[name].format(n=f"{counts[name]:,}") for name in OPERATIONS[forecast.object] if counts.get(name)
     ]
     text = ", ".join(parts) or NOTHING
-    return f"HELD (else {text})" if forecast.held else text
+    if forecast.held:
+        return f"HELD (else {text})" if parts else "HELD"
+    return text
 
 
 def new_profiles(forecast: Forecast) -> str:
@@ -51,6 +53,11 @@ def duration(seconds: int) -> str:
     if seconds < 1:
         return "at once"
     return f"{seconds} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def size(of_bodies: int) -> str:
+    """Bytes for people."""
+    return f"{of_bodies / 1e6:,.1f} MB" if of_bodies >= 1e6 else f"{-(-of_bodies // 1000):,} KB"
 
 
 def notes(forecast: Forecast) -> list[str]:
