@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+import numpy as np
 import orjson
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_platform.activation.dialects import BigQueryDialect, Dialect
 from c360_platform.activation.expressions import row_expressions
-from c360_platform.activation.payloads import LANES, event_body, import_body, single_body, slices
+from c360_platform.activation.payloads import (
+    BODY_BYTES,
+    LANES,
+    SEPARATOR,
+    event_body,
+    import_body,
+    single_body,
+    slices,
+)
 from c360_platform.activation.spec import SyncSpec
 
 TYPES = {
@@ -55,6 +65,7 @@ SPEC = SyncSpec(
         "tags": "Tags",
     },
 )
+ENVELOPE = 1_000  # bytes around the rows of a body, at most
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 ROWS = st.fixed_dictionaries(
     {
@@ -92,21 +103,44 @@ DROPPED = dict.fromkeys((0x00, 0x0B, 0x0E, 0x0F, *range(0x1A, 0x20)))
 
 
 def rendered(database: duckdb.DuckDBPyConnection, **values: Any) -> dict[str, Any]:
-    """What the plan would say about one row with these values."""
+    """What the plan would say about one row with these values; `bytes` is what it counts for the payload."""
     database.execute("delete from model")
     names = ", ".join(values)
     database.execute(
         f"insert into model ({names}) values ({', '.join('?' * len(values))})", list(values.values())
     )
-    row = row_expressions(SPEC, TYPES, Dialect())
-    words = " ".join(f"when {condition} then {Dialect().literal(text)}" for condition, text in row.problems)
-    cursor = database.execute(
-        f"select case {words} end as problem, {row.filled} as filled, "
-        f"{row.payload} as payload from (select {', '.join(row.columns)}, false as is_repeated, "
-        "timestamptz '2027-01-01' as latest_time from model)"
-    )
+    cursor = database.execute(STATEMENT)
     told = [column[0] for column in cursor.description or ()]
-    return dict(zip(told, cursor.fetchone() or (), strict=True))
+    row = dict(zip(told, cursor.fetchone() or (), strict=True))
+    assert row["payload"].endswith(SEPARATOR)
+    return {**row, "payload": row["payload"].removesuffix(SEPARATOR)}
+
+
+def _statement() -> str:
+    """The stages of `RowExpressions`, one in the other, for a row that stands alone."""
+    d = Dialect()
+    row = row_expressions(SPEC, TYPES, d)
+    words = " ".join(f"when {condition} then {d.literal(text)}" for condition, text in row.problems)
+    alone = "".join(f", false as {flag}" for flag in ("is_repeated", "is_collapsed", *row.shared))
+    keyed, pieces = (
+        ", ".join(f"{text} as {name}" for name, text in stage.items()) for stage in (row.keyed, row.pieces)
+    )
+    return f"""
+select problem, filled, person, {d.portable("raw_payload")} as payload,
+    {d.bytes(d.portable("raw_payload"))} as bytes
+from (
+    select case {words} end as problem, {row.filled} as filled, person, {row.payload} as raw_payload
+    from (
+        select *, {pieces}
+        from (
+            select *, {keyed} {alone}, timestamptz '2027-01-01' as latest_time
+            from (select {", ".join(row.columns)} from model)
+        )
+    )
+)"""
+
+
+STATEMENT = _statement()
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,9 +175,48 @@ def test_any_row_becomes_json_with_exactly_its_values(
     assert properties == {name: value for name, value in expected.items() if value is not None}
     unset = profile.get("meta", {}).get("patch_properties", {}).get("unset", [])
     assert set(unset) == {name for name, value in expected.items() if value is None}
-    assert orjson.loads(import_body([found["payload"]], 'a"b'))["data"]["attributes"]["profiles"]["data"] == [
-        profile
-    ]
+    assert found["bytes"] == len((found["payload"] + SEPARATOR).encode())
+    body = import_body(2 * (found["payload"] + SEPARATOR).encode(), 'a"b')
+    assert orjson.loads(body)["data"]["attributes"]["profiles"]["data"] == [profile, profile]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    address=TEXT
+    | st.builds(
+        "{0}{1}@{2}{3}.example{4}".format, *(st.text("aB.+'Ké \u00a0\u212a\t", max_size=4) for _ in range(5))
+    )
+    | st.emails()
+)
+def test_an_address_is_trimmed_and_lowered_once_and_what_is_left_is_one(
+    database: duckdb.DuckDBPyConnection, address: str
+) -> None:
+    found = rendered(database, email=address)
+    if found["problem"] is not None:
+        return
+    person = found["person"]
+    assert person.casefold() == address.strip(BLANKS).casefold()
+    assert person.isascii() == address.strip(BLANKS).isascii()  # nobody becomes somebody else
+    assert all(" " < character != "\x7f" for character in person)
+    assert (person.count("@"), len(person) <= 254) == (1, True)
+    again = rendered(database, email=person)
+    assert (again["person"], again["problem"], again["payload"]) == (person, None, found["payload"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    phone=TEXT
+    | st.from_regex(r"\s?\+?[0-9() /-]{3,18}\s?", fullmatch=True)
+    | st.from_regex(r"\+[1-9]\d{5,16}")
+)
+def test_a_phone_number_is_e164_as_it_stands_or_left_out(
+    database: duckdb.DuckDBPyConnection, phone: str
+) -> None:
+    sent = orjson.loads(rendered(database, email="ann@shop.example", phone=phone)["payload"])["attributes"]
+
+    text = phone.strip(BLANKS)
+    is_e164 = re.fullmatch(r"\+[1-9][0-9]{6,14}", text) is not None
+    assert sent.get("phone_number") == (text if is_e164 else None)
 
 
 def test_a_payload_keeps_its_form(database: duckdb.DuckDBPyConnection) -> None:
@@ -225,19 +298,47 @@ def test_events_of_one_person_share_an_entry_and_old_ones_are_marked() -> None:
 )
 def test_batches_hold_every_row_once_within_the_limits(lane: str, sizes: list[int], copies: int) -> None:
     sizes = sizes * copies
-    positions = range(7, 7 + 2 * len(sizes), 2)  # rows of other lanes stand between them
-    rows = pa.table({"position": pa.array(positions, pa.int64()), "bytes": pa.array(sizes, pa.int64())})
-    pieces = list(slices(lane, rows))
+    positions = np.arange(7, 7 + 2 * len(sizes), 2)  # rows of other lanes stand between them
+    pieces = list(slices(lane, positions, np.array(sizes, np.int64)))
 
     start = 0
     for piece in pieces:
         batch = sizes[start : start + piece.rows]
         assert (piece.first, piece.last) == (positions[start], positions[start + piece.rows - 1])
-        assert piece.bytes == sum(batch)
+        assert piece.bytes == sum(batch) + piece.rows * LANES[lane].row_overhead
         assert piece.rows <= LANES[lane].max_rows
         assert piece.bytes <= LANES[lane].max_bytes or piece.rows == 1
         start += piece.rows
     assert start == len(sizes)
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(TEXT | st.text('€🌻\u2028\x00"', max_size=300), min_size=1, max_size=40),
+    local=st.lists(st.integers(1, 64), min_size=40, max_size=40),
+    lane=st.sampled_from(["import", "event"]),
+)
+def test_no_body_is_larger_than_its_batch_was_counted_whatever_the_text(
+    texts: list[str], local: list[int], lane: str
+) -> None:
+    few = replace(LANES[lane], max_bytes=5_000)
+    rows = [f'{{"properties":{orjson.dumps({"p": text}).decode()}}}' for text in texts]
+    sizes = np.array([len((row + SEPARATOR).encode()) for row in rows], np.int64)
+    people = [f"{'a' * size}@{'b' * 180}.example" for size in local]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LANES, lane, few)
+        pieces = list(slices(lane, np.arange(len(rows)), sizes))
+
+    for piece in pieces:
+        chosen = range(piece.first, piece.last + 1)
+        if lane == "import":
+            body = import_body("".join(rows[at] + SEPARATOR for at in chosen).encode(), "list")
+        else:
+            body = event_body([(people[at], rows[at], True) for at in chosen])
+        orjson.loads(body)
+        assert len(body) <= piece.bytes + ENVELOPE
+        assert len(body) <= few.max_bytes + ENVELOPE or piece.rows == 1
+    assert BODY_BYTES + ENVELOPE < 5_000_000
 
 
 def test_bigquery_statements_are_written_in_its_own_words() -> None:
@@ -249,7 +350,8 @@ def test_bigquery_statements_are_written_in_its_own_words() -> None:
     }
     row = row_expressions(SPEC, types, BigQueryDialect())
 
-    assert "to_json_string" in row.payload
-    assert "array_to_string" in row.payload
-    assert "format_timestamp" in row.payload
+    written = " ".join(row.pieces.values())
+    assert "to_json_string" in written
+    assert "array_to_string" in written
+    assert "format_timestamp" in written
     assert any("is_nan" in condition for condition, _ in row.problems)
