@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
 
+from c360_platform.activation.dry_run import forecast
 from c360_platform.activation.errors import SyncFailed
+from c360_platform.assets.activate import activate_assets
+from c360_platform.assets.dry_run import overview_markdown, sync_markdown
+from c360_platform.plan_report import print_forecasts
+from c360_platform.settings import load_settings
 from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, person
 
 PLAIN = replace(PROFILES, fields={}, properties={})
@@ -420,3 +429,52 @@ def test_case_35_a_column_of_another_type_is_named_as_drift(shop: Shop) -> None:
     assert "Total Orders" in line
     assert "integer" in line
     assert "text" in line
+
+
+MARKED_UP = f"{HOSTILE[4]} {HOSTILE[5]} [red]**x**[/red] <img src=x>"
+
+
+def test_case_39_reports_show_hostile_text_and_obey_none_of_it(shop: Shop) -> None:
+    build(shop, "seg_vip", {"email": "varchar", "note": "varchar"})
+    with shop.warehouse.connection() as connection:
+        connection.execute("insert into marts.seg_vip values ('ann@shop.example', ?)", [MARKED_UP])
+    members = replace(SEGMENT, list_name=MARKED_UP, properties={"note": MARKED_UP})
+    shop.events(
+        [
+            {
+                "event_id": MARKED_UP,
+                "email": "bob@shop.example",
+                "event_name": MARKED_UP,
+                "event_timestamp": NOW,
+            }
+        ]
+    )
+    found = [forecast(spec, shop.warehouse, now=NOW, people=5, unmask=True) for spec in (members, EVENTS)]
+
+    console = Console(file=io.StringIO(), width=400, color_system=None)
+    print_forecasts(console, found, detailed=True)
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    assert output.getvalue().count(MARKED_UP) >= 2
+
+    for report in (overview_markdown(found), *map(sync_markdown, found)):
+        assert_shown_and_not_obeyed(report)
+
+
+@pytest.mark.xfail(strict=True, reason="the list's name stands in the asset's description as it is")
+def test_case_39_an_assets_description_shows_a_lists_name_and_obeys_none_of_it(tmp_path: Path) -> None:
+    members = replace(SEGMENT, list_name=MARKED_UP)
+    pushes = activate_assets(
+        load_settings({}, home=tmp_path),
+        {"nodes": {members.unique_id: {"config": {}, "name": "seg_vip", "description": ""}}},
+        [members],
+    )
+    [description] = pushes[0].descriptions_by_key.values()
+    assert_shown_and_not_obeyed(str(description))
+
+
+def assert_shown_and_not_obeyed(report: str) -> None:
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(report)
+    assert "alert(1)" in page
+    for obeyed in ("<script", "<img", "<a ", "<code>x", "<strong>x"):
+        assert obeyed not in page
