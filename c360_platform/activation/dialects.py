@@ -102,8 +102,11 @@ class Dialect:
         )
 
     def md5(self, text: str) -> str:
-        """Thirty-two hex digits, the same in every version: hash functions made for joins are not."""
-        return f"md5({text})"
+        """Sixteen hex digits of MD5, the same in every version: hash functions made for joins are not.
+
+        A hash is compared with the former one of the same row, so half of its bits are more than enough.
+        """
+        return f"left(md5({text}), 16)"
 
     def bytes(self, text: str) -> str:
         return f"strlen({text})"
@@ -288,7 +291,7 @@ class BigQueryDialect(Dialect):
         return f"trim({text})"
 
     def md5(self, text: str) -> str:
-        return f"to_hex(md5({text}))"
+        return f"left(to_hex(md5({text})), 16)"
 
     def bytes(self, text: str) -> str:
         return f"byte_length({text})"

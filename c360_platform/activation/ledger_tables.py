@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.arrow_columns import booleans, integers, moments, texts
 from c360_platform.activation.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -205,20 +206,20 @@ def batch_table(batches: Sequence[Batch], *, sync: str, run_id: str, at: datetim
     rows = len(batches)
     return pa.table(
         {
-            "batch_id": [batch.batch_id for batch in batches],
-            "run_id": [run_id] * rows,
-            "sync": [sync] * rows,
-            "lane": [batch.lane for batch in batches],
-            "status": [batch.status for batch in batches],
-            "first_position": [batch.first for batch in batches],
-            "last_position": [batch.last for batch in batches],
-            "row_count": [batch.rows for batch in batches],
-            "byte_count": [batch.bytes for batch in batches],
-            "target": [batch.target for batch in batches],
-            "is_backfill": [batch.is_backfill for batch in batches],
-            "job_id": [batch.job_id for batch in batches],
-            "sends": [batch.sends for batch in batches],
-            "planned_at": pa.array([at] * rows, pa.timestamp("us", tz="UTC")),
+            "batch_id": texts([batch.batch_id for batch in batches]),
+            "run_id": texts([run_id] * rows),
+            "sync": texts([sync] * rows),
+            "lane": texts([batch.lane for batch in batches]),
+            "status": texts([batch.status for batch in batches]),
+            "first_position": integers([batch.first for batch in batches]),
+            "last_position": integers([batch.last for batch in batches]),
+            "row_count": integers([batch.rows for batch in batches]),
+            "byte_count": integers([batch.bytes for batch in batches]),
+            "target": texts([batch.target for batch in batches]),
+            "is_backfill": booleans([batch.is_backfill for batch in batches]),
+            "job_id": texts([batch.job_id for batch in batches]),
+            "sends": integers([batch.sends for batch in batches]),
+            "planned_at": moments([at] * rows),
         }
     )
 
@@ -229,19 +230,19 @@ def rejection_table(
     import pyarrow as pa
 
     rows = len(rejections)
+    same = {
+        "sync": sync,
+        "stage": "klaviyo",
+        "run_id": run_id,
+        "batch_id": batch.batch_id,
+        "job_id": batch.job_id,
+    }
+    own = ("key", "payload_hash", "operation", "code", "reason")
     return pa.table(
         {
-            "sync": [sync] * rows,
-            "stage": ["klaviyo"] * rows,
-            "key": [rejection.key for rejection in rejections],
-            "payload_hash": [rejection.payload_hash for rejection in rejections],
-            "operation": [rejection.operation for rejection in rejections],
-            "code": [rejection.code for rejection in rejections],
-            "reason": [rejection.reason for rejection in rejections],
-            "row_count": [1] * rows,
-            "run_id": [run_id] * rows,
-            "batch_id": [batch.batch_id] * rows,
-            "job_id": [batch.job_id] * rows,
-            "rejected_at": pa.array([at] * rows, pa.timestamp("us", tz="UTC")),
+            **{name: texts([text] * rows) for name, text in same.items()},
+            **{name: texts([getattr(rejection, name) for rejection in rejections]) for name in own},
+            "row_count": integers([1] * rows),
+            "rejected_at": moments([at] * rows),
         }
     )

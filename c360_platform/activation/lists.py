@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.arrow_columns import texts
 from c360_platform.activation.delivery import Run
 from c360_platform.activation.errors import KlaviyoRefused, SyncFailed, SyncHeld, SyncRefused
 from c360_platform.activation.ledger_tables import Batch
@@ -65,7 +66,7 @@ def adopt_members(run: Run, list_id: str) -> None:
     present = _present(run.klaviyo, list_id, keys) if keys else ()
     if present:
         membership_only = not run.spec.fields and not run.spec.properties
-        table = pa.table({"key": sorted(present)})
+        table = pa.table({"key": texts(sorted(present))})
         adopted = membership.adopt(
             table, list_id, to_state=membership_only, run_id=run.run_id, at=run.moment()
         )

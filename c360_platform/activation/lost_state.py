@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.arrow_columns import texts
 from c360_platform.activation.delivery import Run
 from c360_platform.activation.errors import SyncHeld
 from c360_platform.activation.events import windows
@@ -82,7 +83,7 @@ def _take_what_is_there(run: Run, records: EventRecords, metric_ids: Mapping[str
     records.expect_found()
     while some := list(islice(found, _CHUNK)):
         metrics, keys = zip(*some, strict=True)
-        records.add_found(pa.table({"key": keys, "metric": metrics}))
+        records.add_found(pa.table({"key": texts(keys), "metric": texts(metrics)}))
         run.say(f"{len(some):,} events read back")
     taken = records.take(run.run_id, run.moment())
     run.spool.lane("event").drop(taken)

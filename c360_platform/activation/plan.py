@@ -31,12 +31,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.arrow_columns import integers, is_one_of, numbers, texts
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.errors import SyncFailed, SyncHeld
 from c360_platform.activation.event_months import months_to_read, within_months
 from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, ledger_table, within
+from c360_platform.activation.payloads import SEPARATOR
 from c360_platform.activation.plan_statement import PlanQuery
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.spool import Spool
@@ -170,19 +172,16 @@ class Planner:
 
         The plan's table follows: rows that have changed get their new hash, those that are gone leave.
         """
-        import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         query = self._query()
         rejected = self.ledger.rejections.of_batches(batches)
         wanted = f"{within(batches)} and key not in ({rejected})"
         found: list[pa.Table] = []
         for rows in self.warehouse.query(query.open_rows(wanted)):
-            positions = rows["position"].to_numpy().astype(np.int64)
             for lane in rows["lane"].unique().to_pylist():
-                mask = pc.equal(rows["lane"], lane)
-                yield lane, positions[mask.to_numpy(zero_copy_only=False)], rows["payload"].filter(mask)
+                mask = is_one_of(rows["lane"], [lane])
+                yield lane, numbers(rows["position"].filter(mask)), rows["payload"].filter(mask)
             found.append(pa.Table.from_batches([rows]).drop_columns(["lane", "payload"]))
         self.ledger.follow_model(batches, pa.concat_tables(found), self.spec.object)
 
@@ -304,21 +303,22 @@ class _PlanWriter:
 
         if not rows.num_rows:
             return
-        positions = np.arange(self._position + 1, self._position + 1 + rows.num_rows, dtype=np.int64)
+        first = self._position + 1
+        positions = integers(np.arange(first, first + rows.num_rows, dtype=np.int64))
         self._position += rows.num_rows
         for entry in pc.value_counts(rows["operation"]).to_pylist():
             self.by_operation[entry["values"]] += entry["counts"]
-        is_sent = pc.is_in(rows["operation"], value_set=pa.array(SENT))
+        is_sent = is_one_of(rows["operation"], SENT)
         self.new_profiles += pc.sum(pc.and_(rows["is_new"], is_sent)).as_py() or 0
         for lane in rows["lane"].unique().to_pylist():
             if lane is not None:
-                mask = pc.fill_null(pc.equal(rows["lane"], lane), False)
-                texts = rows["payload"].filter(mask)
+                mask = is_one_of(rows["lane"], [lane])
+                bodies = rows["payload"].filter(mask)
                 if lane == "remove":  # it has no body of its own
-                    texts = pa.array([","] * len(texts), pa.string())
-                self.spool.add(lane, positions[mask.to_numpy(zero_copy_only=False)], texts)
+                    bodies = texts([SEPARATOR] * len(bodies))
+                self.spool.add(lane, numbers(positions.filter(mask)), bodies)
         kept = pa.Table.from_batches([rows]).drop_columns(["payload"])
-        self._waiting.append(kept.append_column("position", pa.array(positions)))
+        self._waiting.append(kept.append_column("position", positions))
         if sum(table.num_rows for table in self._waiting) >= _KEPT_ROWS:
             self._append()
 

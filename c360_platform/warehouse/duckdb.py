@@ -137,13 +137,12 @@ class DuckDBWarehouse:
         return dict(zip(rows["table_name"].to_pylist(), rows["kind"].to_pylist(), strict=True))
 
     def columns(self, schema: str, table: str) -> dict[str, str]:
-        rows = self.table(
-            "select column_name, upper(data_type) as data_type from information_schema.columns "
-            "where table_catalog = current_database() and table_schema = ? and table_name = ? "
-            "order by ordinal_position",
-            [schema, table],
-        )
-        return dict(zip(rows["column_name"].to_pylist(), rows["data_type"].to_pylist(), strict=True))
+        with self.connection() as connection:
+            try:
+                found = connection.execute(f"describe {self.relation(schema, table)}").fetchall()
+            except duckdb.CatalogException:
+                return {}
+        return {name: kind.upper() for name, kind, *_ in found}
 
     def row_counts(self, tables: Sequence[str]) -> list[int]:
         if not tables:
