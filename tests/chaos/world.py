@@ -6,6 +6,7 @@ Everything comes from the seed; the sandbox's clock stands still while runs work
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def live(seed: int) -> Verdict:
 
 @contextmanager
 def _sandbox(folder: Path) -> Iterator[tuple[Sandbox, Executioner]]:
+    logging.getLogger("uvicorn.error").disabled = True  # requests that a kill cut off
     store = Store(folder / "sandbox.sqlite")
     try:
         clock = Clock()

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
-from c360_platform.activation.engine import run_sync
-from c360_platform.activation.errors import SyncHeld
-from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
-from tests.platform.sync.killed_run import ROWS_IN_A_BATCH
-from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, impatient, person
+from tests.platform.sync.killed_run import ROWS_IN_A_BATCH, DieAt, OtherRun, Plot
+from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT, Shop, person
 from tests.platform.sync.test_sync_events import SEND, shipment
 
 PEOPLE = [person(number) for number in range(1, 26)]
@@ -20,15 +15,9 @@ PEOPLE = [person(number) for number in range(1, 26)]
 
 def kill(shop: Shop, spec: str, method: str, moment: str, call: int) -> None:
     """Run a sync in a process of its own that dies there."""
-    arguments = [shop.address, shop.sandbox.url, spec, method, moment, str(call)]
-    finished = subprocess.run(
-        [sys.executable, "-m", "tests.platform.sync.killed_run", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == -signal.SIGKILL, finished.stderr
+    chosen = {"PROFILES": PROFILES, "SEGMENT": SEGMENT, "EVENTS": EVENTS}[spec]
+    run = OtherRun(Plot(shop.address, shop.sandbox.url, chosen, DieAt(method, moment, call)))
+    assert run.ended() == (-signal.SIGKILL, "")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +30,7 @@ def kill(shop: Shop, spec: str, method: str, moment: str, call: int) -> None:
         ("confirm", "after", 1, 0),  # the state is there, the run was never closed
     ],
 )
-def test_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice(
+def test_case_01_a_killed_run_loses_nothing_and_sends_at_most_one_batch_twice(
     shop: Shop, method: str, moment: str, call: int, sent_twice: int
 ) -> None:
     shop.profiles(PEOPLE)
@@ -89,7 +78,7 @@ def test_batches_whose_plan_is_gone_are_planned_anew(shop: Shop) -> None:
     assert len(shop.klaviyo_profiles()) == 25
 
 
-def test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends(shop: Shop) -> None:
+def test_case_01_a_killed_run_doubles_no_event_and_reads_back_before_it_sends(shop: Shop) -> None:
     shop.events([shipment(number) for number in range(1, 26)])
     kill(shop, "EVENTS", "accepted", "before", 2)
     assert len(shop.recorded_events()) == 2 * ROWS_IN_A_BATCH
@@ -103,7 +92,7 @@ def test_a_killed_run_doubles_no_event_and_reads_back_before_it_sends(shop: Shop
     assert all(event["backfill"] for event in recorded)  # it is still the first load
 
 
-def test_members_that_a_killed_run_added_are_still_ours_to_remove(shop: Shop) -> None:
+def test_case_24_members_that_a_killed_run_added_are_still_ours_to_remove(shop: Shop) -> None:
     everybody = [f"person{number}@shop.example" for number in range(1, 26)]
     shop.segment(everybody)
     kill(shop, "SEGMENT", "accepted", "before", 2)
@@ -115,45 +104,3 @@ def test_members_that_a_killed_run_added_are_still_ours_to_remove(shop: Shop) ->
 
     assert report.by_operation == {"remove": 5}
     assert shop.members(shop.list_id()) == set(everybody[:20])
-
-
-def test_a_job_that_stays_queued_is_pending_and_polled_before_anything_is_sent(shop: Shop) -> None:
-    settings = KlaviyoSettings(shop.sandbox.store)
-    settings.import_delay_seconds = 3600
-    shop.profiles(PEOPLE)
-
-    first = impatient(shop).run(PROFILES)
-    assert (first.sent, first.confirmed, first.pending) == (25, 0, 25)
-
-    shop.profiles([*PEOPLE, person(26)])
-    second = impatient(shop).run(PROFILES, run_id="second")
-    assert (second.sent, second.pending, second.unchanged) == (1, 26, 0)
-
-    shop.sandbox.settle()
-    third = shop.run(PROFILES, run_id="third")
-    assert (third.sent, third.confirmed, third.pending, third.unchanged) == (0, 26, 0, 0)
-    assert shop.imported_rows() == [25, 1]
-
-
-def test_a_second_run_is_turned_away_while_the_first_is_at_work(shop: Shop) -> None:
-    shop.profiles(PEOPLE)
-    turned_away: list[str] = []
-
-    def meanwhile(_: str) -> None:
-        with pytest.raises(SyncHeld, match="run first is at work on it") as caught:
-            shop.run(PROFILES, run_id="second")
-        turned_away.append(str(caught.value))
-
-    report = run_sync(
-        PROFILES,
-        shop.warehouse,
-        shop.klaviyo,
-        run_id="first",
-        now=NOW,
-        progress=meanwhile,
-        patience=shop.patience,
-    )
-
-    assert (report.confirmed, shop.imported_rows()) == (25, [25])
-    assert turned_away
-    assert shop.run(PROFILES, run_id="third").unchanged == 25
