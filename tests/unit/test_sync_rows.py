@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360_platform.activation.dialects import BigQueryDialect, Dialect
+from c360_platform.activation.bigquery_dialect import BigQueryDialect
+from c360_platform.activation.dialects import Dialect
 from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.payloads import (
     BODY_BYTES,
@@ -264,6 +265,29 @@ def test_a_value_without_an_exact_form_is_a_problem(
     found = rendered(database, **{"email": "ann@shop.example", column: value})
 
     assert says in found["problem"]
+
+
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        *(
+            "BLOB",
+            "BIT",
+            "INTERVAL",
+            "TIME",
+            "TIME WITH TIME ZONE",
+            "UHUGEINT",
+            "BIGNUM",
+            "VARIANT",
+            '"NULL"',
+        ),
+        *("STRUCT(A INTEGER)", "MAP(VARCHAR, INTEGER)", "UNION(N INTEGER, S VARCHAR)", "STRUCT(A INTEGER)[]"),
+        *("DOUBLE[]", "TIMESTAMP[]", "INTEGER[2]", "INTEGER[][]", "BYTES", "GEOGRAPHY", "ARRAY<FLOAT64>"),
+        *("ARRAY<STRUCT<a INT64>>", "STRUCT<a INT64>", "RANGE<DATE>"),
+    ],
+)
+def test_case_33_a_type_without_a_form_in_klaviyo_is_known_as_that(type_name: str) -> None:
+    assert (Dialect().kind(type_name), BigQueryDialect().kind(type_name)) == (None, None)
 
 
 def test_a_cleared_field_is_an_explicit_null() -> None:
