@@ -101,6 +101,13 @@ class Account:
         )
         self.foreign_members |= set(emails) & set(self.snapshot().profiles)
 
+    def delete_list(self) -> None:
+        """Somebody else deletes the list, with everybody on it."""
+        for list_id in [row["id"] for row in self.store.rows("select id from kl_list")]:
+            self.store.execute("delete from kl_list_member where list_id = ?", (list_id,))
+            self.store.execute("delete from kl_list where id = ?", (list_id,))
+        self.foreign_members.clear()
+
     def snapshot(self) -> Snapshot:
         profiles: dict[str, dict[str, Any]] = {}
         consents: dict[str, tuple[Any, ...]] = {}

@@ -144,13 +144,19 @@ class Truth:
                 yield f"the profile {email} is missing"
             else:
                 yield from self._final_profile(email, entry, version)
+        if found.lists:  # a list that somebody deleted is made again with the next change
+            yield from self._final_members(found, refused, foreign)
+        for event_id in self.now_events.keys() - found.events.keys():
+            yield f"{event_id} is lost"
+
+    def _final_members(
+        self, found: Snapshot, refused: set[tuple[str, str]], foreign: set[str]
+    ) -> Iterator[str]:
         kept_out = {key for sync, key in refused if sync == "seg_vips"} & (self.blocked | self.blocked_once)
         missing = self.now_members.keys() - found.members - kept_out
         surplus = found.members - self.in_segment - foreign
         yield from (f"{email} is not on the list" for email in sorted(missing))
         yield from (f"{email} is still on the list" for email in sorted(surplus))
-        for event_id in self.now_events.keys() - found.events.keys():
-            yield f"{event_id} is lost"
         if self.has_tier:
             for email in self.now_members.keys() - kept_out - missing:
                 if found.profiles[email].get("Tier") != self.now_members[email]["Tier"]:

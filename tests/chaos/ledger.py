@@ -52,7 +52,8 @@ class LedgerBook:
             key = row["key"]
             if row["sync"] == EVENTS.name and key not in found.events:
                 yield f"the state claims {key}, which Klaviyo has not"
-            if row["sync"] == MEMBERS.name and key in truth.now_members and key not in found.members:
+            on_list = not found.lists or key in found.members  # of a list that was deleted nobody knows yet
+            if row["sync"] == MEMBERS.name and key in truth.now_members and not on_list:
                 yield f"the state claims that {key} is on the list"
             if row["sync"] == PROFILES.name:
                 if key not in found.profiles:

@@ -107,8 +107,8 @@ def strike(random: Random) -> Strike | HttpStrike | None:
     if random.random() < 0.5:
         return None
     if random.random() < 0.5:
-        return HttpStrike(random.randint(1, 12), random.choice(("before", "after")))
-    return Strike(random.randint(1, 25), random.choice(("before", "middle", "after")))
+        return HttpStrike(random.randint(1, 8), random.choice(("before", "after")))
+    return Strike(random.randint(1, 15), random.choice(("before", "middle", "after")))
 
 
 class Executioner:

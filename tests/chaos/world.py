@@ -57,7 +57,7 @@ def live(seed: int) -> Verdict:
     with TemporaryDirectory(prefix="chaos-") as folder, _sandbox(Path(folder)) as (sandbox, executioner):
         world = _World(seed, Path(folder) / "warehouse.duckdb", sandbox, executioner)
         try:
-            for number in range(world.random.randint(2, 5)):
+            for number in range(world.random.randint(2, 4)):
                 world.day(number)
             world.quiet_down()
         except TimeoutError as error:
@@ -99,7 +99,9 @@ class _World:
         self.account = Account(sandbox.store, random, sandbox.clock.now_us())
         self.account.settle_in(addresses)
         has_tier = random.random() < 0.5
-        members = replace(MEMBERS, properties=TIER) if has_tier else MEMBERS
+        members = replace(
+            MEMBERS, properties=TIER if has_tier else {}, removal_grace_hours=random.choice((0, 0, 24))
+        )
         self.syncs: Sequence[SyncSpec] = (PROFILES, members, EVENTS)
         self.rows_in_a_batch = random.choice((4, 10, 25))
         self.profiles_settled = False  # the last run of the profiles went through to its end
@@ -142,7 +144,9 @@ class _World:
         self._judge(f"day {number}")
 
     def _others_at_work(self) -> None:
-        """A marketer puts people on the list who have never been in the segment."""
+        """A marketer puts people on the list who have never been in the segment, or deletes the list."""
+        if self.random.random() < 0.05:
+            self.account.delete_list()
         if self.random.random() < 0.3:
             strangers = [email for email in self.addresses if email not in self.truth.members]
             present = {row["email"] and row["email"].strip().lower() for row in self.models.members}
@@ -189,7 +193,9 @@ class _World:
             run_id=run_id,
             now=self.sandbox.clock.now(),
             rows_in_a_batch=self.rows_in_a_batch,
-            overrides=Overrides(allow_removals=self.random.random() < 0.2),
+            overrides=Overrides(
+                allow_removals=self.random.random() < 0.2, retry_rejected=self.random.random() < 0.1
+            ),
             strike=strike if isinstance(strike, Strike) else None,
             stays_open=self.random.random() < 0.9,
         )
