@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LAYERS = ("staging", "identity", "intermediate", "marts")
 RAW_SOURCES = ("shopify", "amazon", "shipments", "webshop", "stripe", "ga4", "crm", "zendesk", "klaviyo")
-SYNC_COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending")
+SYNC_COUNTERS = ("planned", "sent", "confirmed", "rejected", "withheld", "unchanged", "pending")
 
 # Bound to the stream of today: a run sends what dbt and dlt print to a file meanwhile.
 console = Console(
@@ -187,7 +187,7 @@ def show_reconciliation(
     specs = chosen(_specs(settings), names) if names else reconcile_report.by_default(_specs(settings))
     warehouse = _warehouse(settings)
     warehouse.check()
-    klaviyo = KlaviyoAccess(settings).open()
+    klaviyo = KlaviyoAccess(settings).open("lists")
     found = reconcile_report.reconcile_all(specs, warehouse, klaviyo, mend=mend, revive=revive)
     if as_json:
         reconcile_report.print_json(found)
@@ -205,7 +205,7 @@ def _verify(settings: Settings) -> None:
     warehouse = _warehouse(settings)
     shown = Table(title="Klaviyo read back, compared with the models", title_justify="left")
     shown.add_column("sync")
-    for column in ("expected", "equal", "missing", "different", "foreign"):
+    for column in ("expected", "equal", "withheld", "missing", "different", "foreign"):
         shown.add_column(column, justify="right")
     compared = [
         compare(spec, warehouse, settings.klaviyo_key(), settings.klaviyo_base_url)
@@ -213,7 +213,7 @@ def _verify(settings: Settings) -> None:
     ]
     for one in compared:
         foreign = f"({one.foreign:,})" if one.foreign_allowed else f"{one.foreign:,}"
-        numbers = (one.expected, one.equal, one.missing, one.different)
+        numbers = (one.expected, one.equal, one.withheld, one.missing, one.different)
         shown.add_row(one.sync, *(f"{number:,}" for number in numbers), foreign)
     console.print(shown)
     wrong = [one.sync for one in compared if not one.holds]

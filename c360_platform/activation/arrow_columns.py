@@ -55,7 +55,7 @@ def numbers(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     import pyarrow as pa
 
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return np.from_dlpack(whole)
+    return np.from_dlpack(whole).astype(np.int64, copy=False)
 
 
 def is_one_of(column: pa.Array, words: Sequence[str]) -> pa.Array:

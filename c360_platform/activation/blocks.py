@@ -51,6 +51,10 @@ class RemovalFuse(BaseModel):
     max_rows: int | None = Field(default=None, ge=0)
     always_allowed: int = Field(default=10, ge=0)
 
+    def __str__(self) -> str:
+        most = f", {self.max_rows:,} rows" if self.max_rows is not None else ""
+        return f"{self.max_share:.0%} of the members{most}; {self.always_allowed} always pass"
+
     def holds(self, removals: int, members: int) -> bool:
         """Whether removing `removals` of `members` must wait for a person's word."""
         if removals <= self.always_allowed:
@@ -58,7 +62,7 @@ class RemovalFuse(BaseModel):
         return removals > self.max_share * members or (self.max_rows is not None and removals > self.max_rows)
 
 
-# Who may become a new profile, which costs money: nobody, people for whom the consent column is true, everybody.
+# Who may become a new profile, which costs money: nobody, those for whom the consent column holds, everybody.
 CreatePolicy = Literal["never", "consented", "always"]
 BadPhone = Literal["drop", "reject"]
 

@@ -9,7 +9,6 @@ a shop that moves from one to the other sends nothing anew. Columns of type JSON
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -41,14 +40,15 @@ _LISTS: dict[Kind | None, Kind] = {
     "decimal": "list of decimal",
     "date": "list of date",
 }
-_ELEMENTS = {of: element for element, of in _LISTS.items() if element is not None}
+ELEMENTS = {of: element for element, of in _LISTS.items() if element is not None}
 _EXACT_INTEGER = 2**53 - 1  # what a JSON number, a double on Klaviyo's side, holds exactly
 _LARGEST_DOUBLE = "1e308"  # with fifteen digits the very largest would be more than a double holds
 # White space of Unicode (RE2), which BigQuery's TRIM takes away and DuckDB's takes only in part.
 _BLANKS = r"[\s\p{Z}\x0b\x{85}]+"
-# Characters that do not travel: NUL, which hardly anything keeps, and those whose JSON escapes have letters, which one engine writes large and the other small. DuckDB
-# finds their escapes, and not the second half of an escaped backslash, in the finished text.
-_DROPPED = r"[\x00\x0b\x0e\x0f\x1a-\x1f]"
+# Characters that do not travel: NUL, which hardly anything keeps, and those whose JSON escapes have letters,
+# which one engine writes large and the other small. DuckDB finds their escapes in the finished text, and not
+# the second half of an escaped backslash.
+DROPPED = r"[\x00\x0b\x0e\x0f\x1a-\x1f]"
 _DROPPED_ESCAPES = r"(\\\\)|\\u00(?:0[0bBeEfF]|1[a-fA-F])"
 # Numbers that JSON or a double cannot hold, looked for outside of strings: DuckDB's JSON takes NaN and 1e999.
 _JSON_STRING = r'"([^"\\]|\\.)*"'
@@ -56,7 +56,7 @@ _JSON_NUMBER_TOO_LARGE = r"N|I|[eE][+]?[0-9]{3}|[0-9]{309}"
 
 
 class Dialect:
-    """DuckDB's words; `BigQueryDialect` overrides what differs. All methods return SQL text."""
+    """DuckDB's words; `bigquery_dialect` overrides what differs. All methods return SQL text."""
 
     string, integer, double, boolean, timestamp = "varchar", "bigint", "double", "boolean", "timestamptz"
     naive = "timestamp"
@@ -75,7 +75,7 @@ class Dialect:
         return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, type_name)), None)
 
     def type(self, letter: str) -> str:
-        """The type for a letter of the ledger's tables: s(tring), i(nteger), b(oolean), t(imestamp), n(umber)."""
+        """The type for a letter: s(tring), i(nteger), b(oolean), t(imestamp), n(umber)."""
         return {
             "s": self.string,
             "i": self.integer,
@@ -137,7 +137,8 @@ class Dialect:
         """
         separators = f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
         return (
-            f"case when contains({json}, '\\u00') or contains({json}, chr(8232)) or contains({json}, chr(8233)) "
+            f"case when contains({json}, '\\u00') or contains({json}, chr(8232)) "
+            f"or contains({json}, chr(8233)) "
             f"then regexp_replace({separators}, '{_DROPPED_ESCAPES}', '\\1', 'g') else {json} end"
         )
 
@@ -191,8 +192,8 @@ class Dialect:
             return f"case when not {self.is_missing(expression, kind)} then {self.json_text(expression)} end"
         if kind == "list of text":
             return self.text_list(expression)
-        if kind in _ELEMENTS:
-            return self.json_list(expression, f"coalesce({self.json('element', _ELEMENTS[kind])}, 'null')")
+        if kind in ELEMENTS:
+            return self.json_list(expression, f"coalesce({self.json('element', ELEMENTS[kind])}, 'null')")
         return self.plain(expression, kind)
 
     def json_text(self, expression: str) -> str:
@@ -211,30 +212,28 @@ class Dialect:
         """A condition: there is no value. A list without elements is none, BigQuery keeps no null lists."""
         if kind == "json":
             return f"({expression} is null or {self.is_json_null(expression)})"
-        return f"coalesce(len({expression}), 0) = 0" if kind in _ELEMENTS else f"{expression} is null"
+        return f"coalesce(len({expression}), 0) = 0" if kind in ELEMENTS else f"{expression} is null"
 
     def is_json_null(self, expression: str) -> str:
         return f"json_type({expression}) = 'NULL'"
 
     def problem(self, expression: str, kind: Kind) -> str | None:
         """A condition that holds when a value has no exact JSON form; `problem_text` has the words for it."""
-        if kind in _ELEMENTS:
-            element = self.problem("element", _ELEMENTS[kind])
+        if kind in ELEMENTS:
+            element = self.problem("element", ELEMENTS[kind])
             return self.has_element(expression, element) if element else None
-        if kind == "json":
-            outside_strings = f"regexp_replace(cast({expression} as varchar), '{_JSON_STRING}', '', 'g')"
-            return f"regexp_matches({outside_strings}, '{_JSON_NUMBER_TOO_LARGE}')"
-        if kind == "double":
-            return f"not ({self.is_finite(expression)} and abs({expression}) < {_LARGEST_DOUBLE})"
-        if kind == "integer":
-            return f"{expression} not between -{_EXACT_INTEGER} and {_EXACT_INTEGER}"
-        if kind == "decimal":
-            return f"abs({expression}) > {_EXACT_INTEGER}"
-        if kind in ("date", "timestamp", "naive"):  # infinity is outside too
-            # times of nanoseconds end in 2262 and know no other literal
-            moment = f"cast({expression} as timestamp)" if kind == "naive" else expression
-            return f"not ({moment} >= '0001-01-01' and {moment} < '10000-01-01')"
-        return None
+        outside_strings = f"regexp_replace(cast({expression} as varchar), '{_JSON_STRING}', '', 'g')"
+        # times of nanoseconds end in 2262 and know no other literal
+        moment = f"cast({expression} as timestamp)" if kind == "naive" else expression
+        in_calendar = f"{moment} >= '0001-01-01' and {moment} < '10000-01-01'"  # infinity is outside too
+        conditions: dict[Kind, str] = {
+            "json": f"regexp_matches({outside_strings}, '{_JSON_NUMBER_TOO_LARGE}')",
+            "double": f"not ({self.is_finite(expression)} and abs({expression}) < {_LARGEST_DOUBLE})",
+            "integer": f"{expression} not between -{_EXACT_INTEGER} and {_EXACT_INTEGER}",
+            "decimal": f"abs({expression}) > {_EXACT_INTEGER}",
+            **dict.fromkeys(("date", "timestamp", "naive"), f"not ({in_calendar})"),
+        }
+        return conditions.get(kind)
 
     def has_element(self, expression: str, condition: str) -> str:
         """Whether a list has an element, named `element`, for which the condition holds."""
@@ -257,107 +256,11 @@ _PROBLEM_TEXT: dict[Kind, str] = {
 
 def problem_text(kind: Kind) -> str:
     """What is wrong with a value for which `Dialect.problem` holds; of a list, with one of its elements."""
-    element = _ELEMENTS.get(kind)
+    element = ELEMENTS.get(kind)
     return f"has an element that {_PROBLEM_TEXT[element]}" if element else _PROBLEM_TEXT[kind]
 
 
-class BigQueryDialect(Dialect):
-    """BigQuery's words where they differ from DuckDB's."""
-
-    string, integer, double, boolean, timestamp = "string", "int64", "float64", "bool", "timestamp"
-    naive = "datetime"
-    # A batch is a range of positions. Blocks of a cluster are as large as BigQuery likes, partitions are not:
-    # reading one batch costs a few of 25,000 rows (there may be 10,000; what lies beyond has one of its own).
-    plan_layout = (
-        "partition by range_bucket(position, generate_array(0, 100000000, 25000)) cluster by lane, operation"
-    )
-
-    def layout(self, month_of: str, cluster_by: Sequence[str]) -> str:
-        partition = f"partition by timestamp_trunc({month_of}, month) " if month_of else ""
-        return f"{partition}cluster by {', '.join(cluster_by)}"
-
-    def kind(self, type_name: str) -> Kind | None:
-        # BigQuery's TIMESTAMP has a zone (UTC), its DATETIME has none.
-        return "timestamp" if type_name == "TIMESTAMP" else super().kind(type_name)
-
-    def name(self, column: str) -> str:
-        return f"`{column}`"
-
-    def literal(self, text: str) -> str:
-        # BigQuery's escapes in double quotes are JSON's and more, but for surrogate pairs.
-        return json.dumps(text, ensure_ascii=False)
-
-    def trim(self, text: str) -> str:
-        return f"trim({text})"
-
-    def md5(self, text: str) -> str:
-        return f"left(to_hex(md5({text})), 16)"
-
-    def bytes(self, text: str) -> str:
-        return f"byte_length({text})"
-
-    def matches(self, text: str, pattern: str) -> str:
-        return f"regexp_contains({text}, {self.literal(pattern)})"
-
-    def joined(self, parts: Sequence[str], separator: str = ",") -> str:
-        if not parts:
-            return "''"
-        return f"array_to_string([{', '.join(parts)}], {self.literal(separator)})"
-
-    def json_string(self, text: str) -> str:
-        kept = f"regexp_replace({text}, r'{_DROPPED}', '')"
-        return f"if({text} is null, null, to_json_string({kept}))"
-
-    def portable(self, json: str) -> str:
-        return json
-
-    def iso_time(self, expression: str, kind: Kind) -> str:
-        function = "format_timestamp" if kind == "timestamp" else "format_datetime"
-        # %Y has no leading zeros in years before 1000
-        return f"lpad({function}('%Y-%m-%dT%H:%M:%S+00:00', {expression}), 25, '0')"
-
-    def decimal(self, expression: str) -> str:
-        return self.text(expression)
-
-    def float(self, expression: str) -> str:
-        return f"format('%.15g', {expression} + 0)"
-
-    def json_list(self, expression: str, element: str) -> str:
-        elements = f"select {element} from unnest({expression}) as element with offset as o order by o"
-        text = f"'[' || array_to_string(array({elements}), ',') || ']'"
-        return f"case when array_length({expression}) > 0 then {text} end"
-
-    def is_missing(self, expression: str, kind: Kind) -> str:
-        if kind in _ELEMENTS:
-            return f"coalesce(array_length({expression}), 0) = 0"
-        return super().is_missing(expression, kind)
-
-    def as_timestamp(self, expression: str, kind: Kind) -> str:
-        return expression if kind == "timestamp" else f"timestamp({expression}, 'UTC')"
-
-    def unix_seconds(self, moment: str) -> str:
-        return f"unix_seconds({moment})"
-
-    def is_finite(self, expression: str) -> str:
-        return f"not (is_nan({expression}) or is_inf({expression}))"
-
-    def problem(self, expression: str, kind: Kind) -> str | None:
-        # BigQuery's dates and times end with 9999 and know no infinity, its JSON is JSON.
-        sound = ("date", "timestamp", "naive", "list of date", "json")
-        return None if kind in sound else super().problem(expression, kind)
-
-    def json_text(self, expression: str) -> str:
-        return f"to_json_string({expression})"
-
-    def is_json_null(self, expression: str) -> str:
-        return f"json_type({expression}) = 'null'"
-
-    def text_list(self, expression: str) -> str:
-        return self.json_list(expression, f"coalesce({self.json('element', 'text')}, 'null')")
-
-    def has_element(self, expression: str, condition: str) -> str:
-        return f"exists(select 1 from unnest({expression}) as element where {condition})"
-
-
 def dialect_of(engine: Engine) -> Dialect:
+    from c360_platform.activation.bigquery_dialect import BigQueryDialect
+
     return BigQueryDialect() if engine == "bigquery" else Dialect()

@@ -57,7 +57,8 @@ class SyncReport:
     leaving      members who are out of the model and stay on the list until the grace period is over
 
     `operations` splits planned, attempted (whatever was in a body), confirmed, rejected (by Klaviyo, in this
-    run) and pending by operation; `by_operation` is what was confirmed. `drift` says
+    run) and pending by operation; `by_operation` is what was confirmed. `reasons`
+    counts the rows that are kept out by what was said of them. `drift` says
     which mapped columns have another type than in the run before. `read_back` compares a sample with
     Klaviyo; None when there was nothing to compare.
     """
@@ -77,6 +78,7 @@ class SyncReport:
     waited_seconds: float = 0.0
     bytes_sent: int = 0
     seconds: float = 0.0
+    reasons: Mapping[str, int] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     read_back: ReadBack | None = None
 
@@ -230,6 +232,7 @@ class _Sync:
             waited_seconds=round(traffic.waited_seconds - before.waited_seconds, 3),
             bytes_sent=traffic.bytes_sent - before.bytes_sent,
             seconds=run.seconds,
+            reasons=run.ledger.rejections.reasons(),
             drift=self.drift,
             read_back=self.read_back,
         )

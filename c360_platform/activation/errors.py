@@ -47,6 +47,10 @@ class SyncHeld(SyncFailed):
     """A safety stop before any call: nothing was sent; the message says how to go on."""
 
 
+class SuspiciousPlan(SyncHeld):
+    """The model has become empty, or more people leave than the fuse allows: a person has to look first."""
+
+
 class SyncRefused(SyncFailed):
     """Klaviyo refuses what this sync sends as a whole, as when its list is gone: no row is to blame."""
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import integers, is_one_of, numbers, texts
 from c360_platform.activation.delivery import Overrides
-from c360_platform.activation.errors import SyncFailed, SyncHeld
+from c360_platform.activation.errors import SuspiciousPlan, SyncFailed
 from c360_platform.activation.event_months import months_to_read, within_months
 from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
@@ -120,14 +120,14 @@ class Planner:
     def make(self) -> PlanCounts:
         """Write the plan's table and its payloads, and say what is in it.
 
-        Rows of batches that are still open stay in the table and are not planned again. Raises `SyncHeld` for
-        a plan that a person has to look at first, `SyncFailed` when the model cannot be used.
+        Rows of batches that are still open stay in the table and are not planned again. Raises
+        `SuspiciousPlan` for a plan that a person has to look at first, `SyncFailed` when the model cannot be used.
         """
         query = self._query()
         source_rows = self._source_rows()
         held = self._suspicious_source(source_rows)
         if held:
-            raise SyncHeld(held)
+            raise SuspiciousPlan(held)
         self.spool.forget_plan()
         writer = _PlanWriter(self.ledger, self.spool, is_kept=self._keeps_table())
         for rows in self.warehouse.query(query.due_rows()):
@@ -135,7 +135,7 @@ class Planner:
         writer.finish()
         counts = self._counts(source_rows, writer.by_operation, writer.new_profiles)
         if counts.held:
-            raise SyncHeld(counts.held)
+            raise SuspiciousPlan(counts.held)
         return counts
 
     @contextmanager

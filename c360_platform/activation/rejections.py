@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from c360_platform.warehouse import Statement, Warehouse
 
 
+_REASONS = 20  # told apart in a report
+
+
 class RejectionRecords:
     """The rejected rows of one sync; `plan` is the table of its plan."""
 
@@ -54,6 +57,16 @@ class RejectionRecords:
             [job_id],
         )
         return int(rows["n"][0].as_py())
+
+    def reasons(self) -> dict[str, int]:
+        """Why rows are kept out now, with the number of each; the most frequent first."""
+        if not self.any:
+            return {}
+        rows = self.warehouse.table(
+            f"select reason, sum(row_count) as n from {self.table} where {self.unresolved} "
+            f"group by reason order by 2 desc, 1 limit {_REASONS}"
+        )
+        return dict(zip(rows["reason"].to_pylist(), map(int, rows["n"].to_pylist()), strict=True))
 
     def add(self, rejections: Sequence[Rejection], batch: Batch, run_id: str, at: datetime) -> None:
         """Keep rows that Klaviyo refused."""

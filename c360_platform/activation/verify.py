@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from c360_platform.activation.ledger_tables import ledger_table
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.warehouse import Warehouse
 
@@ -33,7 +34,8 @@ class Comparison:
     """How Klaviyo differs from one model; all numbers are rows. `foreign`: in Klaviyo, not in the model.
 
     Foreign profiles are people of the account whom the model does not name; they are no difference. Foreign
-    members and events are.
+    members and events are. `withheld` are people of the model whom its create policy keeps out, because they
+    had not agreed and Klaviyo did not know them: nothing is expected of them.
     """
 
     sync: str
@@ -43,6 +45,7 @@ class Comparison:
     different: int
     foreign: int
     foreign_allowed: bool
+    withheld: int = 0
 
     @property
     def holds(self) -> bool:
@@ -61,22 +64,25 @@ def compare(spec: SyncSpec, warehouse: Warehouse, api_key: SecretStr, base_url: 
         options={"USE_DICTIONARY_FOR_RESPONSE_DATA": True},
     )
     expected = expected_rows(spec, warehouse)
+    withheld = _withheld(spec, warehouse) & expected.keys()
     if spec.object == "events":
         found = _events(client, metrics={row[METRIC] for row in expected.values()})
     elif spec.object == "list":
         found = _members(client, spec.list_name)
     else:
         found = _profiles(client)
-    present = expected.keys() & found.keys()
+    wanted = expected.keys() - withheld
+    present = wanted & found.keys()
     equal = sum(_agrees(found[key], expected[key]) for key in present)
     return Comparison(
         sync=spec.name,
-        expected=len(expected),
+        expected=len(wanted),
         equal=equal,
-        missing=len(expected) - len(present),
+        missing=len(wanted) - len(present),
         different=len(present) - equal,
-        foreign=len(found) - len(present),
+        foreign=len(found.keys() - expected.keys()),
         foreign_allowed=spec.object == "profiles",
+        withheld=len(withheld),
     )
 
 
@@ -92,6 +98,31 @@ def expected_rows(spec: SyncSpec, warehouse: Warehouse) -> dict[str, Row]:
         for batch in batches
         for row in batch.to_pylist()
     }
+
+
+def _withheld(spec: SyncSpec, warehouse: Warehouse) -> set[str]:
+    """People of the model who may not become new profiles, and whom no ingest and no push knew."""
+    if spec.create == "always" or spec.object == "events":
+        return set()
+    key = f"lower(trim({spec.key}))"
+    agreed = f"coalesce({spec.consent}, false)" if spec.create == "consented" else "false"
+    known = [f"select key from {ledger_table(warehouse, 'state')} where sync in ({_names(spec)})"]
+    if spec.ingest_schema and warehouse.columns(spec.ingest_schema, "profiles"):
+        profiles = warehouse.relation(spec.ingest_schema, "profiles")
+        known.append(
+            f"select lower(trim(email)) as key from {profiles} where not coalesce(is_deleted, false)"
+        )
+    rows = warehouse.table(
+        f"select {key} as key from {warehouse.relation(spec.schema, spec.table)} where not {agreed} "
+        + "".join(
+            f"and {key} not in (select key from ({some}) as known where key is not null) " for some in known
+        )
+    )
+    return set(rows["key"].to_pylist())
+
+
+def _names(spec: SyncSpec) -> str:
+    return ", ".join(f"'{name}'" for name in dict.fromkeys((spec.name, *spec.profile_syncs)))
 
 
 def _profiles(client: Any) -> dict[str, Row]:

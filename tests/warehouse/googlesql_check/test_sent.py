@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from c360_platform.activation.dialects import BigQueryDialect
+from c360_platform.activation.bigquery_dialect import BigQueryDialect
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.plan import Planner
 from c360_platform.activation.spec import SyncSpec

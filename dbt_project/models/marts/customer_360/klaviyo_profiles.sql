@@ -65,6 +65,7 @@ final as (
     select
         selected.email,
         selected.customer_id,
+        selected.accepts_marketing,
         selected.first_name,
         selected.last_name,
         case when phones.is_free and (phones.is_held or phones.age_rank = 1) then phones.phone end
