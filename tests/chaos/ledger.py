@@ -13,7 +13,7 @@ from typing import Any
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 from tests.chaos.account import Snapshot
 from tests.chaos.expected import Truth
-from tests.chaos.shop import EVENTS, KEY, MARK, MEMBERS, PHONE_MARK, PROFILES, Models, address, event_key
+from tests.chaos.shop import EVENTS, KEY, MARK, MEMBERS, PHONE_MARK, PROFILES, Models, Row, address, event_key
 
 Hash = tuple[str, str, str]  # sync, key, hash of a payload
 
@@ -48,7 +48,7 @@ class LedgerBook:
 
     def violations(self, found: Snapshot) -> Iterator[str]:
         truth = self._truth
-        for row in self.state:
+        for row in self._claiming():
             key = row["key"]
             if row["sync"] == EVENTS.name and key not in found.events:
                 yield f"the state claims {key}, which Klaviyo has not"
@@ -63,6 +63,10 @@ class LedgerBook:
         for text in self._texts():
             yield from leaks(text, "the ledger")
 
+    def _claiming(self) -> list[Row]:
+        """Rows of the state without a hash say only that something may have been written."""
+        return [row for row in self.state if row["payload_hash"]]
+
     def _texts(self) -> Iterator[str]:
         for row in self.rejections:
             yield f"{row['code']} {row['reason']}"
@@ -72,7 +76,7 @@ class LedgerBook:
     def learn(self) -> None:
         """A run of the profiles went through: now it is known which versions the hashes stand for."""
         kept_out = {row["key"] for row in self.rejections if row["sync"] == PROFILES.name}
-        for row in self.state:
+        for row in self._claiming():
             version = self._truth.now_profiles.get(row["key"])
             if row["sync"] == PROFILES.name and version is not None and row["key"] not in kept_out:
                 self._meanings[PROFILES.name, row["key"], row["payload_hash"]] = version
@@ -112,7 +116,7 @@ class LedgerBook:
             keys = {
                 event_key(row) if sync == EVENTS.name else address(row["email"]) for row in models.of(sync)
             }
-            confirmed = {row["key"] for row in self.state if row["sync"] == sync}
+            confirmed = {row["key"] for row in self._claiming() if row["sync"] == sync}
             rejected = [row for row in self.rejections if row["sync"] == sync]
             out = {row["key"] for row in rejected}
             if len(out) < len({(row["key"], row["reason"]) for row in rejected if row["stage"] == "plan"}):
@@ -131,7 +135,8 @@ class LedgerBook:
                 if row["key"] in good and row["key"] not in failing:
                     yield f"{sync}: {row['key']} is rejected ({row['stage']}, {row['reason']}) and is right"
             if sync == MEMBERS.name:
-                yield from (f"the state keeps {key}, who left" for key in sorted(confirmed - keys))
+                left = {row["key"] for row in self.state if row["sync"] == sync} - keys
+                yield from (f"the state keeps {key}, who left" for key in sorted(left))
 
 
 def leaks(text: str, where: str) -> Iterator[str]:
