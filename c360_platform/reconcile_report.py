@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from c360_platform.warehouse import Warehouse
 
 _ADVICE = {
-    "missing": "were taken off in Klaviyo: `--repair` sends them anew with the next run",
-    "deleted": "have no profile in Klaviyo any more: `--repair --revive` makes them anew, if that is right",
-    "orphaned": "are due to be taken off: the next run does it, unless its fuse holds it",
-    "foreign": "were put there by others and stay there",
+    "missing": "taken off in Klaviyo; `--repair` lets the next run send them anew",
+    "deleted": "no profile in Klaviyo any more; `--repair --revive` makes them anew, if that is right",
+    "orphaned": "due to be taken off; the next run does it unless its fuse holds it",
+    "foreign": "put there by others; no sync takes them off",
 }
 
 
@@ -74,7 +74,9 @@ def print_reconciliations(console: Console, found: Sequence[Reconciliation], *, 
         for kind, addresses in one.examples.items():
             count = one.counters()[kind]
             people = ", ".join(addresses) + (", …" if count > len(addresses) else "")
-            console.print(f"[bold]{escape(one.sync)}[/]: {count:,} {escape(f'({people}) {_ADVICE[kind]}')}")
+            console.print(
+                f"[bold]{escape(one.sync)}[/]: {count:,} {kind} ({escape(people)}): {_ADVICE[kind]}"
+            )
         if mended:
             console.print(f"[bold]{escape(one.sync)}[/]: {one.repaired:,} rows are due again in the next run")
     if all(one.holds for one in found):

@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.arrow_columns import texts
 from c360_platform.activation.errors import SyncFailed
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import ledger_table
@@ -157,7 +158,8 @@ class _Comparison:
         if examples and not counts.keys().isdisjoint(_SHOWN):
             for row in self._examples(examples):
                 shown[row["kind"]] = (*shown.get(row["kind"], ()), masked_address(row["key"]))
-        return Reconciliation(self.spec.name, self.spec.list_name, **counts, examples=shown)
+        numbers = {kind: counts.get(kind, 0) for kind in KINDS}
+        return Reconciliation(self.spec.name, self.spec.list_name, **numbers, examples=shown)
 
     def forget(self, kinds: Iterable[str]) -> int:
         """Take people of these kinds out of the ledger; how many they are."""
@@ -195,7 +197,7 @@ class _Comparison:
         self.warehouse.execute(f"create or replace table {self.found} (key {self.ledger.dialect.string})")
         count = 0
         while piece := list(islice(keys, _ROWS_AN_APPEND)):
-            self.warehouse.append(self.found, pa.table({"key": piece}))
+            self.warehouse.append(self.found, pa.table({"key": texts(piece)}))
             count += len(piece)
             progress(f"{self.spec.name}: {count:,} people read")
 
@@ -208,7 +210,9 @@ class _Comparison:
         existing = klaviyo.profile_ids(missing) if missing else {}
         deleted = [key for key in missing if key not in existing]
         if deleted:
-            self.warehouse.append(self.drift, pa.table({"key": deleted, "kind": ["deleted"] * len(deleted)}))
+            self.warehouse.append(
+                self.drift, pa.table({"key": texts(deleted), "kind": texts(["deleted"] * len(deleted))})
+            )
             self.warehouse.execute(
                 f"delete from {self.drift} where kind = 'missing' "
                 f"and key in (select key from {self.drift} where kind = 'deleted')"

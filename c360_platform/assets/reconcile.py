@@ -63,7 +63,7 @@ def _check(
             found = reconcile(
                 spec,
                 warehouse.open(asset=key.to_user_string(), sync=spec.name, run=context.run.run_id),
-                klaviyo.open(),
+                klaviyo.open("lists"),
                 now=datetime.now(UTC),
                 examples=0,
                 progress=context.log.info,

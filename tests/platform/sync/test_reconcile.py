@@ -172,7 +172,7 @@ class Opened:
     def __init__(self, opened: object) -> None:
         self.opened = opened
 
-    def open(self, **_: str) -> object:
+    def open(self, *_: str, **__: str) -> object:
         return self.opened
 
 
