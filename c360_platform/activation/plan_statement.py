@@ -41,8 +41,9 @@ NOT_SENT = {
 class PlanQuery:
     """What the query is made of.
 
-    `model` and `ingested_profiles` are relations as written in SQL; the latter is empty without an ingest. `where` limits the model, `leave_after` is the moment before
-    which a member must have gone to be removed (None: at once).
+    `model` and `ingested_profiles` are relations as written in SQL; the latter is empty without an ingest.
+    `where` limits the model, `leave_after` is the moment before which a member must have gone to be removed
+    (None: at once).
     """
 
     spec: SyncSpec
@@ -81,13 +82,14 @@ rendered as (
 {"order by recipient, occurred_s, key" if self.is_event else ""}"""
 
     def open_rows(self, wanted: str) -> str:
-        """The rows of open batches as the model has them now, without those that are not fit to be sent.
+        """The rows of open batches that can be sent again as they were: position, lane, payload.
 
-        `wanted` is a condition over the plan's rows. Columns position, lane, payload; payload_hash and filled
-        as they are now, and whether the row has changed since it was planned.
+        `wanted` is a condition over the plan's rows. Of people, those whose row has changed since are left
+        out; an event is what its id says. So is whatever is not fit to be sent any more.
         """
         d, row, plan = self.dialect, self.row, self.ledger.plan
         problem = " or ".join(f"({condition})" for condition, _ in row.problems)
+        same = "" if self.is_event else "and payload_hash = planned_hash"
         return f"""
 with planned as (
     select position, lane, key, payload_hash as planned_hash from {plan} where {wanted}
@@ -103,12 +105,10 @@ hashed as (
     {self._hashed("chosen")}
 ),
 rendered as (
-    select position, lane, payload_hash, payload_hash <> planned_hash as is_changed, {row.filled} as filled,
-        {row.payload} as raw_payload
-    from hashed where not coalesce({problem}, false)
+    select position, lane, {row.payload} as raw_payload
+    from hashed where not coalesce({problem}, false) {same}
 )
-select position, lane, payload_hash, is_changed, filled, {d.portable("raw_payload")} as payload
-from rendered order by position"""
+select position, lane, {d.portable("raw_payload")} as payload from rendered order by position"""
 
     @property
     def _source(self) -> str:
@@ -187,7 +187,7 @@ due as (
             f"when {condition} then {self.dialect.literal(words)}" for condition, words in row.problems
         )
         refused = ledger.rejections.refused_payloads()
-        none = "select cast(null as {0}) as key, cast(null as {0}) as payload_hash where 1 = 0"
+        none = "select cast(null as {0}) as key, cast(null as {0}) as payload_hash limit 0"
         people, joins, is_new, is_deleted = "", "", "is_unknown", "false"
         if self.ingested_profiles:
             people += f""",

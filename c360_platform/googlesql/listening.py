@@ -39,6 +39,14 @@ _VALUES: dict[str, Any] = {
     "TIME": time(12),
     "TIMESTAMP": _MOMENT,
 }
+# What columns of these names hold, where our code goes by it.
+_NAMED: dict[str, Any] = {
+    "kind": "missing",
+    "kinds": "{}",
+    "lane": "import",
+    "operation": "update",
+    "payload": '{"type":"profile","attributes":{}},',
+}
 
 
 class Refused(WarehouseError):  # noqa: N818  (reads as what happened)
@@ -78,7 +86,7 @@ class ListeningWarehouse(BigQueryWarehouse):
         columns = self._hear(sql, params)
         if columns is None:
             raise Refused("a statement without rows is asked for rows")
-        return pa.table({name: [_VALUES.get(of)] for name, of in columns.items()})
+        return pa.table({name: [_NAMED.get(name, _VALUES.get(of))] for name, of in columns.items()})
 
     def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
         self._hear(sql, params)

@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from c360_platform.activation.errors import SyncError
 from c360_platform.activation.ledger_tables import SCHEMA, TABLES, Batch, Rejection
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.googlesql.listening import ListeningWarehouse, Refused
+
+if TYPE_CHECKING:
+    from c360_platform.activation.blocks import CreatePolicy
+    from c360_platform.activation.delivery import Overrides
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 _IMPORT = Batch("a-1", "import", 1, 9, 9, target="list")
@@ -40,31 +44,58 @@ class Scene:
     specs: Sequence[SyncSpec]
     manifest: Mapping[str, Any]
 
+    @property
+    def one_of_each_kind(self) -> list[SyncSpec]:
+        return list({spec.object: spec for spec in reversed(self.specs)}.values())
+
 
 def syncs(scene: Scene) -> None:
-    """The plan of every sync; the whole ledger once per kind of sync."""
+    """The plan of every sync; all its forms, and the whole ledger, once per kind of sync."""
+    from c360_platform.activation.account import AccountRecords
     from c360_platform.activation.ledger import Ledger
+    from c360_platform.activation.lost_state import EventRecords
     from c360_platform.activation.membership import Membership
     from c360_platform.activation.plan import Planner
+    from c360_platform.activation.readback import SampleRecords
     from c360_platform.activation.runs import RunRecord
 
     _upgrade(scene)
-    driven: set[str] = set()
     for spec in scene.specs:
         ledger = Ledger(scene.warehouse, spec.name)
         ledger.prepare()
-        planner = Planner(spec, scene.warehouse, ledger, NOW)
-        if spec.object in driven:
+        with suppress(SyncError, Refused):
+            Planner(spec, scene.warehouse, ledger, NOW).make()
+    for spec in scene.one_of_each_kind:
+        ledger = Ledger(scene.warehouse, spec.name)
+        for form, overrides in _forms(scene, spec):
             with suppress(SyncError, Refused):
-                planner.make()
-            continue
-        driven.add(spec.object)
+                Planner(form, scene.warehouse, ledger, NOW, overrides).make()
         for settled in (True, False):
             if not settled:
                 ledger.read_open()  # one batch is open and one row rejected, as the warehouse answers
-            parts = (ledger, ledger.batches, ledger.rejections, Membership(ledger))
-            for part in (planner, *parts, RunRecord(scene.warehouse, spec.name, "run")):
-                drive(part)
+            drive(Planner(spec, scene.warehouse, ledger, NOW))
+            records = (Membership, AccountRecords, EventRecords, SampleRecords)
+            for part in (ledger, ledger.batches, ledger.rejections, *(of(ledger) for of in records)):
+                drive(part, schema=[spec.ingest_schema, ""])
+            drive(RunRecord(scene.warehouse, spec.name, "run"))
+
+
+def _forms(scene: Scene, spec: SyncSpec) -> Iterator[tuple[SyncSpec, Overrides]]:
+    """A sync as a shop might have written it otherwise, where that makes another plan of it."""
+    from c360_platform.activation.delivery import Overrides
+
+    columns = scene.warehouse.columns(spec.schema, spec.table)
+    consent = next((name for name, of in columns.items() if of == "BOOL"), spec.consent)
+    policies: tuple[CreatePolicy, ...] = ("never", "consented", "always")
+    for create in policies:
+        yield replace(spec, create=create, consent=consent), Overrides()
+    yield replace(spec, ingest_schema="", profile_syncs=()), Overrides()
+    yield spec, Overrides(allow_removals=True, retry_rejected=True)
+    if spec.object != "events":
+        # An identifier beside the address, and no phone number that would be dropped.
+        fields = {**spec.fields, spec.key: "external_id"}
+        yield replace(spec, fields=fields, bad_phone="reject", unset=("Former",)), Overrides()
+        yield replace(spec, fields={spec.key: "phone_number"}, properties={}), Overrides()
 
 
 def _upgrade(scene: Scene) -> None:
@@ -95,6 +126,27 @@ def sync_comparison(scene: Scene) -> None:
     for spec in scene.specs:
         with suppress(Refused):
             expected_rows(spec, scene.warehouse)
+
+
+def dry_runs(scene: Scene) -> None:
+    """What a dry run reads of its plan, and of the profiles that were ingested."""
+    from c360_platform.activation.dry_run import forecast
+
+    without_ingest = [replace(spec, ingest_schema="") for spec in scene.one_of_each_kind]
+    for spec in (*scene.specs, *without_ingest):
+        with suppress(SyncError, Refused):
+            forecast(spec, scene.warehouse, now=NOW)
+
+
+def reconciliations(scene: Scene) -> None:
+    """Comparing the ledger with Klaviyo, and making due again what is missing there."""
+    from c360_platform.activation.reconcile import repair
+
+    klaviyo = cast("Any", _Klaviyo())
+    at_once = [replace(spec, removal_grace_hours=0) for spec in scene.one_of_each_kind]
+    for spec in (*scene.specs, *at_once):
+        with suppress(SyncError, Refused):
+            repair(spec, scene.warehouse, klaviyo, run_id="run", now=NOW)
 
 
 def raw_checks(scene: Scene) -> None:
@@ -129,28 +181,55 @@ class _Access:
         return self._warehouse
 
 
+class _Klaviyo:
+    """An account with every list; nobody but its one member is known."""
+
+    def lists_named(self, name: str) -> list[str]:
+        return [name]
+
+    def list_members(self, list_id: str) -> Iterator[tuple[str, str]]:
+        yield list_id, "member@shop.example"
+
+    def profile_ids(self, emails: Sequence[str]) -> dict[str, str]:
+        del emails
+        return {}
+
+
 # Whoever adds code that sends SQL adds its producer here.
-PRODUCERS: Sequence[Callable[[Scene], None]] = (syncs, sync_comparison, raw_checks, ingest_counts)
+PRODUCERS: Sequence[Callable[[Scene], None]] = (
+    *(syncs, sync_comparison, dry_runs, reconciliations),
+    *(raw_checks, ingest_counts),
+)
 
 
-def drive(part: Any) -> None:
-    """Call every public method of an object with every combination of samples.
+def drive(part: Any, **samples: Sequence[Any]) -> None:
+    """Call every public method of an object with every combination of samples; those given here go first.
 
     Errors that are made for people are part of the ways through the code; what was refused is on record.
     """
+    known = {**_samples(), **samples}
     for name, method in inspect.getmembers(part, inspect.ismethod):
         parameters = list(inspect.signature(method).parameters.values())
         if name.startswith("_") or any(parameter.name == "sql" for parameter in parameters):
             continue  # what passes on SQL is driven through those who write it
-        for values in _combinations(type(part).__name__, name, parameters):
+        for values in _combinations(type(part).__name__, name, parameters, known):
             with suppress(SyncError, Refused):
-                method(**values)
+                _exhaust(method(**values))
+
+
+def _exhaust(result: Any) -> None:
+    """What is done while somebody reads on, or until a block ends, is done."""
+    if isinstance(result, AbstractContextManager):
+        with result:
+            pass
+    elif isinstance(result, Iterator):
+        for _ in result:
+            pass
 
 
 def _combinations(
-    owner: str, method: str, parameters: Sequence[inspect.Parameter]
+    owner: str, method: str, parameters: Sequence[inspect.Parameter], samples: Mapping[str, Sequence[Any]]
 ) -> Iterator[dict[str, Any]]:
-    samples = _samples()
     missing = [each.name for each in parameters if each.name not in samples]
     if missing:
         raise ProducerError(f"{owner}.{method}: give a sample for {', '.join(missing)} in producers.py")
@@ -162,25 +241,39 @@ def _samples() -> dict[str, Sequence[Any]]:
     """Values for parameters by name; where the SQL depends on a value, one per form."""
     import pyarrow as pa
 
-    from c360_platform.activation.delivery import ROW_COLUMNS
     from c360_platform.activation.engine import SyncReport
+    from c360_platform.activation.plan import COLUMNS
 
     rejection = Rejection("k", "hash", "create", "invalid", "it is refused")
+    changed = pa.table({"position": [1], "payload_hash": ["hash"], "filled": [""], "is_changed": [True]})
+    unchanged = pa.table({**changed.to_pydict(), "is_changed": [False]})
+    of_kind = {"s": "a", "i": 1, "b": True}
     return {
-        "allow_removals": [False, True],
+        "account": ["account"],
         "at": [NOW],
         "batch": [_IMPORT],
         "batches": [[_IMPORT], [_IMPORT, _REMOVE]],
-        "columns": [ROW_COLUMNS],
+        "chosen": [[("import", 3), ("import", 5)]],
+        "columns": [COLUMNS],
+        "condition": ["is_ours"],
         "counters": [SyncReport("sync").counters()],
+        "departures": [0, 2],
+        "events": [pa.table({"key": ["k"], "metric": ["m"]})],
+        "found": [changed, pa.concat_tables([unchanged, unchanged])],
+        "has_plan": [False, True],
+        "is_kept": [False, True],
         "job_id": ["job"],
         "keys": [pa.table({"key": ["k"]})],
-        "kind": ["list"],
+        "kind": ["list", "events"],
         "lane": ["import"],
         "list_id": ["list"],
         "message": ["why"],
+        "names": [["k"], ["k", "l"]],
+        "overrides": [["allow_removals"]],
         "parts": [[_IMPORT.part(1, 1, 4, 4), _IMPORT.part(2, 5, 9, 5)]],
+        "position": [3],
         "rejections": [[rejection]],
+        "rows": [pa.table({name: [of_kind[kind]] for name, kind in COLUMNS.items()})],
         "run_id": ["run"],
         "status": ["failed"],
         "to_state": [False, True],
