@@ -15,8 +15,8 @@ import orjson
 from c360_platform.sandbox.store import Store
 from tests.chaos.shop import LIST_NAME, MARK
 
-CONSENTS = ("SUBSCRIBED", "UNSUBSCRIBED", "NEVER_SUBSCRIBED")
-LIST_ID = "CHAOSL"
+_CONSENTS = ("SUBSCRIBED", "UNSUBSCRIBED", "NEVER_SUBSCRIBED")
+_LIST_ID = "CHAOSL"
 _FIELDS = ("first_name", "last_name", "organization", "phone_number", "external_id")
 
 
@@ -84,7 +84,7 @@ class Account:
             self.store.insert(
                 "kl_list",
                 ("id", "name", "created_at", "updated_at"),
-                [(LIST_ID, LIST_NAME, self.now_us, self.now_us)],
+                [(_LIST_ID, LIST_NAME, self.now_us, self.now_us)],
             )
             self.put_on_list(self.random.sample(known, self.random.randint(0, len(known))))
 
@@ -166,7 +166,7 @@ class Account:
             "Family",
             orjson.dumps(pick.choice(({}, {"city": "Elsewhere", "zip": "1"}))).decode(),
             orjson.dumps(properties).decode(),
-            pick.choice(CONSENTS),
+            pick.choice(_CONSENTS),
             orjson.dumps(suppressions).decode(),
             self.now_us,
             self.now_us,
