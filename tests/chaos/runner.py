@@ -87,7 +87,9 @@ class Runners:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.chaos.fast_time", "tests.chaos.runner"])
+        self._context.set_forkserver_preload(
+            ["tests.chaos.fast_time", "tests.platform.sync.prepared", "tests.chaos.runner"]
+        )
 
     def start(self, job: Job) -> Running:
         ours, theirs = self._context.Pipe()
@@ -212,15 +214,3 @@ def _run(spec: SyncSpec, job: Job, warehouse: DuckDBWarehouse) -> Outcome:
         except Exception:  # noqa: BLE001  (whatever it is, it is the finding)
             traceback.print_exc()
     return Outcome(spec.name, ended, output.getvalue(), report, time.process_time() - started)
-
-
-def _prepare() -> None:
-    """What every run would import and set up anew."""
-    from klaviyo_api import KlaviyoAPI
-
-    KlaviyoAPI(KEY, test_host="http://127.0.0.1:9", max_retries=1)
-    pa.table({"a": [1]})  # imports numpy and pandas
-
-
-if time.monotonic.__module__ == "tests.chaos.fast_time":
-    _prepare()

@@ -30,7 +30,7 @@ from tests.platform.sync import shop
 ROWS_IN_A_BATCH = 10
 _SECONDS = 120.0
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.platform.sync.killed_run"])
+_CONTEXT.set_forkserver_preload(["tests.platform.sync.prepared", "tests.platform.sync.killed_run"])
 
 
 @dataclass(frozen=True)
