@@ -11,6 +11,7 @@ answer has an unknown word, and retry by rules of their own on two levels.
 from __future__ import annotations
 
 import io
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -201,6 +202,7 @@ class Connection:
         import urllib3
         from klaviyo_api import KlaviyoAPI
 
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
         sdk = KlaviyoAPI(self._key.get_secret_value(), test_host=self._base_url, max_retries=1)
         # The pool would retry by itself, and obey Retry-After a second time.
         no_retries = urllib3.Retry(0, redirect=False, respect_retry_after_header=False)
@@ -275,3 +277,12 @@ def _check_address(base_url: str, key: str) -> str:
             f"the Klaviyo address at {parts.hostname} is not https: the key would travel in clear"
         )
     return parts.netloc.rpartition("@")[2]
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """The pool writes whole URLs at DEBUG, and a look-up has addresses in its query."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            part.split("?", 1)[0] if isinstance(part, str) and "?" in part else part for part in record.args
+        )
+    return True

@@ -19,7 +19,6 @@ from c360_platform.activation import arrow_columns
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, Rejection
-from c360_platform.activation.membership import Membership
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.spool import Spool
 
@@ -140,8 +139,8 @@ class Run:
 
     def fail(self, batch: Batch, message: str) -> None:
         """The batch is off; its rows are due again, and the run ends with this message."""
-        if batch.lane == "import" and batch.target:
-            Membership(self.ledger).claim(batch)
+        if batch.lane == "import":
+            self.ledger.may_be_there(batch)
         self.ledger.failed([batch], self.moment(), message)
         self.failures.append(message)
 

@@ -123,8 +123,6 @@ def run_sync(
     with warehouse.session():
         ledger.prepare()
         record.begin(spec.object, now, overrides=chosen.names)
-        ledger.read_open()
-        ledger.close_orphans(now)
     planner = Planner(spec, warehouse, ledger, now, chosen)
     run = Run(
         *(spec, ledger, klaviyo, run_id, now, progress or (lambda _: None), patience or Patience(), chosen),
@@ -184,20 +182,25 @@ class _Sync:
 
     def walk(self) -> None:
         run, ledger = self.run, self.run.ledger
-        is_asked = ledger.has_open_batches()
+        with ledger.warehouse.session():
+            ledger.read_open()
+            ledger.close_orphans(run.now)
+            is_asked = ledger.has_open_batches()
+            counts = None if is_asked else self._plan()
         is_anew = is_asked and check_account(run)
         if ledger.has_open_batches():
             self._settle_open()
-        counts = self._plan()
-        if counts.planned and not is_asked and check_account(run):
-            is_anew, counts = True, self._plan()
+        if counts is None or (counts.planned and not is_asked and check_account(run)):
+            is_anew = is_anew or counts is not None
+            counts = self._plan()
         self._keep_what_is_not_sent(counts)
         list_id = ""
         if counts.planned:
             run.say(f"{counts.planned:,} of {counts.source_rows:,} rows to send")
             list_id = self._list_id() if run.spec.object == "list" else ""
-            batches = self._record_batches(list_id, is_anew=is_anew)
+            is_backfill = run.spec.object == "events" and is_history(run, anew=is_anew)
             with ledger.warehouse.session():
+                batches = self._record_batches(list_id, is_backfill=is_backfill)
                 self.sample.take(batches)
             self._deliver(batches)
         self.read_back = self.sample.compare(list_id)
@@ -258,19 +261,21 @@ class _Sync:
     def _keep_what_is_not_sent(self, counts: PlanCounts) -> None:
         """Rejections, tombstones and members who were never ours."""
         run, ledger = self.run, self.run.ledger
+        is_list = run.spec.object == "list"
+        if not (is_list or counts.has_rejects or ledger.has_rejections()):
+            return
         with ledger.warehouse.session():
             if counts.has_rejects or ledger.has_rejections():
                 ledger.keep_plan_rejections(run.run_id, run.moment())
             if counts.releases:
                 Membership(ledger).release()
-            if run.spec.object == "list":
+            if is_list:
                 departures = counts.leaving + counts.by_operation.get("remove", 0)
                 Membership(ledger).keep_tombstones(run.now, departures)
 
-    def _record_batches(self, target: str, *, is_anew: bool) -> list[Batch]:
+    def _record_batches(self, target: str, *, is_backfill: bool) -> list[Batch]:
         """Cut the plan into batches and record them before the first call that writes rows."""
         run, ledger = self.run, self.run.ledger
-        is_backfill = run.spec.object == "events" and is_history(run, anew=is_anew)
         token = uuid4().hex[:12]
         batches: list[Batch] = []
         singles = 0

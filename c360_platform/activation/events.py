@@ -59,7 +59,6 @@ class Events:
         self._sender = BulkSender(run, self)
         self._rows = RowsAhead(run, (*ROW_COLUMNS, "recipient", "occurred_s"))
         self._metric_ids: dict[str, list[str]] = {}
-        self._only: frozenset[str] | None = None  # of the batch being sent again: the events that are missing
         self._there: set[str] = set()  # events that Klaviyo refused because it has them
         self._body: pa.Table | None = None  # the rows of the last body, to which pointers refer
 
@@ -84,17 +83,15 @@ class Events:
             elif batch.sends >= _MOST_SENDS:
                 self._give_up(batch, lost)
             else:
-                self._only = frozenset(lost)
-                waiting += self._sender.send(batch)
-                self._only = None
+                # What is there is confirmed first: a row that has changed since leaves the rest.
+                there = batch.rows - len(lost)
+                rest = self.run.ledger.confirm_but(batch, lost, self.run.run_id, self.run.moment())
+                self.run.confirmed["event"] += max(there, 0)
+                waiting += self._sender.send(rest)
         self._await(waiting)
 
     def rows(self, batch: Batch) -> pa.Table:
-        rows = self._rows.of(batch)
-        only = self._only
-        if only is None:
-            return rows
-        return without(rows, {at for at, key in enumerate(rows["key"].to_pylist()) if key not in only})
+        return self._rows.of(batch)
 
     def post(self, batch: Batch, rows: pa.Table | None) -> str:
         rows = self.rows(batch) if rows is None else rows

@@ -44,9 +44,9 @@ class RowExpressions:
     payload    the row as Klaviyo gets it, with the separator behind
 
     `digest` and `payload` want `Dialect.portable` over them. `problems` are pairs of a condition and its
-    words, most important first; they may use `is_repeated`, `is_collapsed` and `latest_time` as well. `filled` lists
-    the fields that have a value, each as `|name|`; `cleared`, which may use `was_filled`, those that had one
-    in Klaviyo and have none now. `consented` says who may become a new profile.
+    words, most important first; they may use `is_repeated`, `is_collapsed` and `latest_time` as well.
+    `filled` lists the fields that have a value, each as `|name|`; `cleared`, which may use `was_filled`,
+    those that had one in Klaviyo and have none now. `consented` says who may become a new profile.
     """
 
     columns: Sequence[str]
@@ -270,7 +270,7 @@ class _People(_Rows):
 
 
 class _Events(_Rows):
-    """Rows that become events. A payload is an event's attributes; `payloads` adds what depends on the hour."""
+    """Rows that become events. A payload is an event's attributes without what depends on the hour."""
 
     def build(self) -> RowExpressions:
         spec, d = self.spec, self.dialect

@@ -18,7 +18,7 @@ be tried again as a whole, and every statement here gives the same when it runs 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -142,40 +142,70 @@ class Ledger:
         """Append planned rows; the columns are the table's."""
         self.warehouse.append(self.plan, rows)
 
-    def follow_model(self, batches: Sequence[Batch], found: pa.Table, kind: str) -> None:
-        """Open batches are sent as the model is now: changed rows get their new hash, others leave the plan.
+    def follow_model(self, batches: Sequence[Batch], found: pa.Table) -> None:
+        """Rows of open batches that cannot be sent again as they were leave the plan; they are due anew.
 
-        `found` has position, payload_hash, filled and is_changed of the rows that can be sent. Members who
-        are gone may be on the list already, because of us: they enter the state, so that they are taken off.
+        `found` has the positions of those that can.
         """
-        changed = found.filter(found["is_changed"]) if kind != "events" else found.slice(0, 0)
-        table = ledger_table(self.warehouse, f"plan_{self.sync}_now")
-        gone = f"{within(batches)} and lane <> 'remove' and position not in (select position from {table})"
-        statements: list[Statement] = [(f"delete from {self.plan} where {gone}", [])]
-        if kind == "list":
-            target = self.dialect.literal(batches[0].target)
-            statements.insert(
-                0,
-                (
-                    f"insert into {self.state} (sync, key, payload_hash, filled, is_ours, target) "
-                    f"select {self.sync_literal}, key, '', '', true, {target} from {self.plan} where {gone} and operation = 'add' and is_ours",
-                    [],
-                ),
-            )
-        if changed.num_rows:
-            statements.append(
-                (
-                    f"update {self.plan} as planned set payload_hash = now.payload_hash, filled = now.filled "
-                    f"from {table} as now where planned.position = now.position and now.is_changed",
-                    [],
-                )
-            )
-        elif found.num_rows == self._planned_rows(batches):
+        if found.num_rows == self._planned_rows(batches):
             return
+        table = ledger_table(self.warehouse, f"plan_{self.sync}_now")
         self.warehouse.execute(f"drop table if exists {table}")
         self.warehouse.append(table, found)
+        gone = f"{within(batches)} and lane <> 'remove' and position not in (select position from {table})"
+        people = [batch for batch in batches if batch.lane != "event"]
+        statements: list[Statement] = [(f"delete from {self.plan} where {gone}", [])]
+        if people:
+            statements.insert(0, self._may_be_there(gone, people[0].target))
         self.warehouse.transaction(statements)
         self.warehouse.execute(f"drop table {table}")
+
+    def may_be_there(self, batch: Batch) -> None:
+        """Nobody knows which rows of a batch of people Klaviyo has applied.
+
+        They are due again. But what they may have filled counts as filled, so that it can be cleared, and
+        whom they may have put on a list is there because of us.
+        """
+        rejected = self.rejections.of_batches([batch])
+        condition = f"{within([batch])} and key not in ({rejected})"
+        self.warehouse.execute(*self._may_be_there(condition, batch.target))
+
+    def confirm_but(self, batch: Batch, missing: Collection[str], run_id: str, at: datetime) -> Batch:
+        """Confirm the events of a batch that are not missing; the rest as a batch of its own."""
+        rest = batch.part(0, batch.first, batch.last, len(missing))
+        keys = list(missing)
+        marks = ", ".join("?" * len(keys))
+        rejected = self.rejections.of_batches([batch])
+        found = f"{within([batch])} and key not in ({marks}) and key not in ({rejected})"
+        columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
+        with self.warehouse.session():
+            self.warehouse.transaction(
+                [
+                    (
+                        f"insert into {self.state} ({columns}) "
+                        f"select {self.sync_literal}, key, payload_hash, filled, is_ours, '', ?, "
+                        f"cast(? as {self.dialect.timestamp}) from {self.plan} "
+                        f"where {found} and key not in "
+                        f"(select key from {self.state} where sync = {self.sync_literal})",
+                        [run_id, at, *keys],
+                    ),
+                    (f"delete from {self.plan} where {found}", keys),
+                ]
+            )
+            self.split(batch, [rest], run_id, at)
+        return rest
+
+    def _may_be_there(self, condition: str, target: str) -> Statement:
+        return (
+            f"merge into {self.state} as state using (select key, filled, is_ours from {self.plan} "
+            f"where {condition} and operation <> 'remove') as plan "
+            f"on state.sync = {self.sync_literal} and state.key = plan.key "
+            "when matched then update set payload_hash = '', filled = concat(state.filled, plan.filled) "
+            "when not matched then insert (sync, key, payload_hash, filled, is_ours, target) "
+            f"values ({self.sync_literal}, plan.key, '', plan.filled, plan.is_ours, "
+            f"{self.dialect.literal(target)})",
+            [],
+        )
 
     def _planned_rows(self, batches: Sequence[Batch]) -> int:
         return self.number(

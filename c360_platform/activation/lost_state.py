@@ -37,7 +37,7 @@ _CHUNK = 50_000  # events that are written into the warehouse together
 
 
 def is_history(run: Run, *, anew: bool = False) -> bool:
-    """Whether all due events are history, because no run before this one has confirmed any.
+    """Whether all due events are history, because no run before this one came to the end of a first load.
 
     To be called on a plan, before its first batch is recorded. When Klaviyo shows some of the due events, the
     ledger was lost: raises `SyncHeld`, unless the run may `accept_lost_state`, or begins `anew` with another
@@ -45,7 +45,7 @@ def is_history(run: Run, *, anew: bool = False) -> bool:
     """
     records = EventRecords(run.ledger)
     if records.known_before(run.run_id):
-        return False
+        return not records.has_loaded()
     samples = records.samples()
     metric_ids = run.klaviyo.metric_ids() if samples else {}
     wanted = [sample for sample in samples if sample.metric in metric_ids]
@@ -119,6 +119,15 @@ class EventRecords:
         rows = ledger.warehouse.table(
             f"select 1 as n from {ledger.state} where sync = {ledger.sync_literal} and run_id <> ? limit 1",
             [run_id],
+        )
+        return rows.num_rows > 0
+
+    def has_loaded(self) -> bool:
+        """Whether a run that sent events has come to its end."""
+        runs = ledger_table(self.ledger.warehouse, "runs")
+        rows = self.ledger.warehouse.table(
+            f"select 1 as n from {runs} where sync = {self.ledger.sync_literal} and status = 'succeeded' "
+            "and planned > 0 limit 1"
         )
         return rows.num_rows > 0
 

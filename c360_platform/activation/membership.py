@@ -114,21 +114,6 @@ class Membership:
             self.warehouse.execute(f"drop table {present}")
         return adopted
 
-    def claim(self, batch: Batch) -> None:
-        """Nobody knows which rows of this batch Klaviyo applied: those that it did are on the list by us.
-
-        They were not on it before, so they enter the state as ours, without a hash: they are due again, or
-        due for removal, and never taken for somebody else's members.
-        """
-        ledger = self.ledger
-        self.warehouse.execute(
-            f"insert into {ledger.state} (sync, key, payload_hash, filled, is_ours, target) "
-            f"select {ledger.sync_literal}, key, '', '', true, {ledger.dialect.literal(batch.target)} "
-            f"from {ledger.plan} where {within([batch])} and operation = 'add' and is_ours "
-            f"and key not in ({ledger.rejections.of_batches([batch])}) "
-            f"and key not in (select key from {ledger.state} where sync = {ledger.sync_literal})"
-        )
-
     def ingested_ids(self, schema: str, batches: Sequence[Batch]) -> dict[str, str]:
         """Address to Klaviyo's id for rows of these batches, as far as our own ingest in `schema` has them.
 

@@ -121,7 +121,8 @@ class Planner:
         """Write the plan's table and its payloads, and say what is in it.
 
         Rows of batches that are still open stay in the table and are not planned again. Raises
-        `SuspiciousPlan` for a plan that a person has to look at first, `SyncFailed` when the model cannot be used.
+        `SuspiciousPlan` for a plan that a person has to look at first, `SyncFailed` when the model cannot be
+        used.
         """
         query = self._query()
         source_rows = self._source_rows()
@@ -168,10 +169,7 @@ class Planner:
             self.warehouse.execute(f"drop table if exists {table}")
 
     def render(self, batches: Sequence[Batch]) -> Iterator[tuple[str, Integers, pa.Array]]:
-        """Payloads of batches that an earlier run planned, from the model as it is now.
-
-        The plan's table follows: rows that have changed get their new hash, those that are gone leave.
-        """
+        """Payloads of batches that an earlier run planned; rows that have changed since leave the plan."""
         import pyarrow as pa
 
         query = self._query()
@@ -182,8 +180,8 @@ class Planner:
             for lane in rows["lane"].unique().to_pylist():
                 mask = is_one_of(rows["lane"], [lane])
                 yield lane, numbers(rows["position"].filter(mask)), rows["payload"].filter(mask)
-            found.append(pa.Table.from_batches([rows]).drop_columns(["lane", "payload"]))
-        self.ledger.follow_model(batches, pa.concat_tables(found), self.spec.object)
+            found.append(pa.Table.from_batches([rows]).select(["position"]))
+        self.ledger.follow_model(batches, pa.concat_tables(found))
 
     # What the query needs to know ---------------------------------------------------------------------------
 

@@ -84,12 +84,11 @@ rendered as (
     def open_rows(self, wanted: str) -> str:
         """The rows of open batches that can be sent again as they were: position, lane, payload.
 
-        `wanted` is a condition over the plan's rows. Of people, those whose row has changed since are left
-        out; an event is what its id says. So is whatever is not fit to be sent any more.
+        `wanted` is a condition over the plan's rows. Those that have changed since are left out, and whatever
+        is not fit to be sent any more.
         """
         d, row, plan = self.dialect, self.row, self.ledger.plan
         problem = " or ".join(f"({condition})" for condition, _ in row.problems)
-        same = "" if self.is_event else "and payload_hash = planned_hash"
         return f"""
 with planned as (
     select position, lane, key, payload_hash as planned_hash from {plan} where {wanted}
@@ -106,7 +105,7 @@ hashed as (
 ),
 rendered as (
     select position, lane, {row.payload} as raw_payload
-    from hashed where not coalesce({problem}, false) {same}
+    from hashed where payload_hash = planned_hash and not coalesce({problem}, false)
 )
 select position, lane, {d.portable("raw_payload")} as payload from rendered order by position"""
 

@@ -98,10 +98,10 @@ class RejectionRecords:
             [
                 (
                     f"update {self.table} as known set resolved_at = ? where {self.unresolved} "
-                    f"and not exists (select 1 from {self.plan} as planned where planned.key = known.key and ("
-                    "(known.stage = 'plan' and planned.operation = 'reject' and planned.problem = known.reason) "
-                    "or (known.stage = 'klaviyo' and (planned.operation = 'refused' or planned.lane is not null))"
-                    "))",
+                    f"and not exists (select 1 from {self.plan} as planned where planned.key = known.key "
+                    "and case when known.stage = 'plan' "
+                    "then planned.operation = 'reject' and planned.problem = known.reason "
+                    "else planned.operation = 'refused' or planned.lane is not null end)",
                     [at],
                 ),
                 (

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from c360_platform.activation.errors import SyncHeld
@@ -48,6 +49,7 @@ class LaneSpool:
         try:
             self._file.seek(self._end)
             self._file.write(text)
+            self._file.flush()  # here, where a full disk is told
         except OSError as error:
             raise SyncHeld(
                 f"no room for {len(text):,} bytes of bodies in {tempfile.gettempdir()} ({error.strerror}): "
@@ -100,7 +102,8 @@ class LaneSpool:
         return found
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what a full disk did not take is of no use any more
+            self._file.close()
 
     def _bytes(self, start: int, end: int) -> bytes:
         self._file.seek(start)

@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from c360_platform.activation.spec import SyncSpec
+from c360_platform.assets.markdown import verbatim
 from c360_platform.assets.transform import model_key
 from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import KlaviyoAccess, WarehouseAccess
@@ -46,7 +47,7 @@ class PushConfig(dg.Config):
 
     allow_removals: bool = Field(
         default=False,
-        description="Let an empty model and removals beyond the fuse pass, and remove without a grace period.",
+        description="Let an empty model and removals beyond the fuse pass, without a grace period.",
     )
     retry_rejected: bool = Field(
         default=False,
@@ -202,7 +203,8 @@ def _verdicts(spec: SyncSpec, report: "SyncReport") -> list[dg.AssetCheckResult]
             metadata={
                 "rejected": report.rejected,
                 **({"reasons": dg.MetadataValue.table(reasons)} if reasons else {}),
-                "rows": f"select * from c360_sync.rejections where sync = '{report.sync}' and resolved_at is null",
+                "rows": "select * from c360_sync.rejections "
+                f"where sync = '{report.sync}' and resolved_at is null",
             },
         ),
         dg.AssetCheckResult(
@@ -220,7 +222,8 @@ def _verdicts(spec: SyncSpec, report: "SyncReport") -> list[dg.AssetCheckResult]
 
 
 def _describe(spec: SyncSpec, description: str) -> str:
-    target = {"profiles": "profiles", "list": f"the list “{spec.list_name}”", "events": "events"}[spec.object]
+    named = f"the list “{verbatim(spec.list_name)}”"
+    target = {"profiles": "profiles", "list": named, "events": "events"}[spec.object]
     return f"Keeps Klaviyo's {target} equal to `{spec.schema}.{spec.table}`.\n\n{description}".strip()
 
 

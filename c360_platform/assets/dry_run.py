@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from c360_platform.activation.spec import SyncSpec
+from c360_platform.assets.markdown import verbatim
 from c360_platform.failures import one_line_failures
 from c360_platform.resources import WarehouseAccess
 
@@ -109,7 +110,9 @@ def overview_markdown(forecasts: Sequence["Forecast"]) -> str:
             for found in forecasts
         ],
     )
-    notes = [f"- **{_cell(found.sync)}** {_cell(note)}" for found in forecasts for note in words.notes(found)]
+    notes = [
+        f"- **{verbatim(found.sync)}** {verbatim(note)}" for found in forecasts for note in words.notes(found)
+    ]
     return "\n".join([table, "", *notes])
 
 
@@ -117,8 +120,8 @@ def sync_markdown(found: "Forecast") -> str:
     """One sync in detail."""
     from c360_platform.activation import forecast_words as words
 
-    parts = [f"{_cell(words.would_do(found))} – {_cell(words.target(found))}"]
-    parts += [f"- {_cell(note)}" for note in words.notes(found)]
+    parts = [f"{verbatim(words.would_do(found))} – {verbatim(words.target(found))}"]
+    parts += [f"- {verbatim(note)}" for note in words.notes(found)]
     kept_out = {**found.rejected, **found.refused, **found.withheld}
     counts = (("changes", found.changed.by_name), ("kept out", kept_out))
     for title, counted in counts:
@@ -137,12 +140,5 @@ def sync_markdown(found: "Forecast") -> str:
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *([_cell(text) for text in row] for row in rows)]
+    lines = [header, ["---"] * len(header), *([verbatim(text) for text in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that markdown and HTML leave alone."""
-    for character in "\\`*_[]|~":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")

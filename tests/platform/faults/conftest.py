@@ -1,23 +1,5 @@
 """The forty things that happen to a sync, walked the real way; every test has its `case_NN` in its name."""
 
-from __future__ import annotations
+from tests.platform.sync.conftest import shop
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from c360_platform.activation.delivery import Patience
-from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
-from c360_platform.sandbox.server import running_sandbox
-from tests.platform.sync.shop import Shop
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A fresh shop and a Klaviyo that finishes imports at once, so that a run seldom waits."""
-    with running_sandbox(tmp_path / "sandbox.sqlite") as sandbox:
-        KlaviyoSettings(sandbox.store).import_delay_seconds = 0
-        opened = Shop.open(tmp_path, sandbox)
-        opened.patience = Patience(first_pause=0.02, imports=20, events=5)
-        yield opened
+__all__ = ["shop"]

@@ -160,7 +160,6 @@ def test_case_40_no_push_that_goes_through_repeats_what_was_planted(
     assert found_in("".join(capfd.readouterr())) == []
 
 
-@pytest.mark.xfail(strict=True, reason="urllib3 logs whole URLs, and look-ups have addresses in them")
 def test_case_40_a_log_of_every_request_holds_no_address(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -455,7 +455,6 @@ def test_case_39_reports_show_hostile_text_and_obey_none_of_it(shop: Shop) -> No
         assert_shown_and_not_obeyed(report)
 
 
-@pytest.mark.xfail(strict=True, reason="the list's name stands in the asset's description as it is")
 def test_case_39_an_assets_description_shows_a_lists_name_and_obeys_none_of_it(tmp_path: Path) -> None:
     members = replace(SEGMENT, list_name=MARKED_UP)
     pushes = activate_assets(
