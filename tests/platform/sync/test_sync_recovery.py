@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 
 import pytest
 
 from tests.platform.sync.killed_run import ROWS_IN_A_BATCH, DieAt, OtherRun, Plot
-from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT, Shop, person
+from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, person
 from tests.platform.sync.test_sync_events import SEND, shipment
 
 PEOPLE = [person(number) for number in range(1, 26)]
@@ -104,3 +105,49 @@ def test_case_24_members_that_a_killed_run_added_are_still_ours_to_remove(shop: 
 
     assert report.by_operation == {"remove": 5}
     assert shop.members(shop.list_id()) == set(everybody[:20])
+
+
+def test_what_a_forgotten_import_may_have_written_is_cleared_when_it_became_null(shop: Shop) -> None:
+    shop.profiles(PEOPLE)
+    kill(shop, "PROFILES", "accepted", "after", 3)
+    shop.sandbox.settle()
+    shop.sandbox.clock.advance(timedelta(days=8))  # Klaviyo keeps a job for seven
+    shop.profiles([person(number, first_name=None) for number in range(1, 26)])
+
+    later = NOW + timedelta(days=8)
+    for number in range(2):
+        report = shop.run(PROFILES, run_id=f"later-{number}", now=later)
+
+    assert (report.unchanged, report.pending) == (25, 0)
+    assert {entry["first_name"] for entry in shop.klaviyo_profiles().values()} == {None}
+
+
+def test_a_value_that_became_null_while_its_row_waited_to_be_sent_again_is_cleared(shop: Shop) -> None:
+    shop.profiles(PEOPLE)
+    shop.run(PROFILES)
+    shop.profiles([person(number, note="new") for number in range(1, 26)])
+    kill(shop, "PROFILES", "add_batches", "after", 1)
+    shop.profiles([person(number, first_name=None) for number in range(1, 26)])
+
+    for number in range(2):
+        report = shop.run(PROFILES, run_id=f"later-{number}")
+
+    assert (report.unchanged, report.pending) == (25, 0)
+    assert {entry["first_name"] for entry in shop.klaviyo_profiles().values()} == {None}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_event_that_changed_while_its_batch_was_open_is_recorded_once(shop: Shop, moment: str) -> None:
+    shop.events([shipment(number) for number in range(1, 26)])
+    kill(shop, "EVENTS", "accepted", moment, 1)
+    changed = {"event_name": "Package Returned", "email": "somebody@shop.example"}
+    shop.events([shipment(number, **changed) for number in range(1, 26)])
+
+    for hours in (0, 2, 4, 6):
+        report = shop.run(EVENTS, run_id=f"later-{hours}", now=NOW + timedelta(hours=hours))
+
+    assert (report.unchanged, report.pending, report.rejected) == (25, 0, 0)
+    recorded = shop.recorded_events()
+    assert len(recorded) == len({event["unique_id"] for event in recorded}) == 25
+    forms = {(event["email"], event["metric"]) for event in recorded if event["unique_id"] == "event-0025"}
+    assert forms == {(changed["email"], changed["event_name"])}
