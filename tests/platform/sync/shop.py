@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from klaviyo_api import KlaviyoAPI
 
 from c360_platform.activation.blocks import RemovalFuse
@@ -100,14 +101,18 @@ class Shop:
     klaviyo: Klaviyo
     api: KlaviyoAPI
     progress: list[str] = field(default_factory=list)
-    patience: Patience = field(default_factory=lambda: Patience(first_pause=0.1, imports=20, events=5))
+    patience: Patience = field(default_factory=lambda: Patience(first_pause=0.02, imports=20, events=5))
     runs: int = 0
+    # Opening the file costs more than most of what is done in it, so it is not closed between two visits.
+    kept_open: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
     def open(cls, folder: Path, sandbox: Sandbox) -> Shop:
         warehouse = DuckDBWarehouse(folder / "warehouse.duckdb")
+        kept_open = duckdb.connect(str(warehouse.path))
         warehouse.execute("create schema if not exists marts")
         return cls(
+            kept_open=kept_open,
             warehouse=warehouse,
             sandbox=sandbox,
             klaviyo=Klaviyo(KEY, sandbox.url, patience_seconds=20),
@@ -118,8 +123,14 @@ class Shop:
 
     @property
     def address(self) -> str:
-        """How `killed_run` finds the warehouse."""
+        """How other processes find the warehouse, which is closed for them."""
+        self.close()
         return str(self.warehouse.path)
+
+    def close(self) -> None:
+        """From now on the file is open only while somebody is at work in it."""
+        if self.kept_open is not None:
+            self.kept_open.close()
 
     def profiles(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._table("klaviyo_profiles", PROFILE_TYPES, rows)
