@@ -117,6 +117,8 @@ class Conditions:
             if column is None or first is None or last is None:
                 return {}
             return {column: Domain(((first, last),), null=False)}
+        if function == "$in":
+            return either([self._comparison("equal", arguments[0], value) for value in arguments[1:]])
         if function in ("$equal", "$greater", "$greater_or_equal", "$less", "$less_or_equal"):
             return self._comparison(function[1:], *arguments)
         return {}

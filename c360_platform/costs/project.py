@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from c360_platform.activation.ledger_tables import LAYOUT, SCHEMA, TABLES
+from c360_platform.activation.plan import COLUMNS
 from c360_platform.activation.spec import SyncSpec, load_specs
 from c360_platform.costs import CostsError
 from c360_platform.costs.estimate import Estimate, Job
@@ -42,7 +43,7 @@ _DAYS_PER_MONTH = 30.4375
 # Bytes of the ledger's columns: ids of runs and batches, a hash, short words, moments.
 _LEDGER_WIDTHS = {
     "key": 34.0,
-    "payload_hash": 34.0,
+    "payload_hash": 18.0,
     "run_id": 38.0,
     "batch_id": 20.0,
     "filled": 40.0,
@@ -161,9 +162,8 @@ class _Project:
 
     def _learn_plan(self, spec: SyncSpec, path: Path) -> None:
         model = self._model(spec)
-        widths = {"position": 8.0, "lane": 8.0, "operation": 8.0, "payload": 1.5 * sum(model.widths.values())}
-        changed = self._changed(model)
-        self.tables[path] = Table(Shape(changed, _LEDGER_WIDTHS | {"bytes": 8.0} | widths))
+        widths = {name: _LEDGER_WIDTHS.get(name, 8.0) for name in COLUMNS}
+        self.tables[path] = Table(Shape(self._changed(model), widths))
 
     def _changed(self, model: Shape) -> float:
         """Rows per customer that a push sends: a day's events, or some of the people."""

@@ -1,67 +1,111 @@
 """The sync engine's statements: what one push sends to BigQuery.
 
-Belongs here: walking the engine's own classes over a warehouse that only listens. Does not belong here: what
-the statements read. The push is an ordinary one: some rows differ, one batch is sent and confirmed, nothing
-was left open, nothing is rejected.
+Belongs here: a run of the engine over a warehouse that only listens and a Klaviyo that takes everything. Does
+not belong here: what the statements read. The push is an ordinary one: a row differs, its batch is sent,
+confirmed and read back; nothing was left open, nothing is rejected, nobody leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from c360_platform.activation.delivery import ROW_COLUMNS
-from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.ledger_tables import Batch
-from c360_platform.activation.plan import Planner
-from c360_platform.activation.runs import RunRecord
+from c360_platform.activation.connection import Traffic
+from c360_platform.activation.delivery import Patience
+from c360_platform.activation.engine import run_sync
+from c360_platform.activation.errors import SyncError
+from c360_platform.activation.transport import ImportJob
+from c360_platform.costs import CostsError
 from c360_platform.costs.statements import Statement
 from c360_platform.googlesql.analyser import Analyser
-from c360_platform.googlesql.listening import ListeningWarehouse
-from c360_platform.warehouse import Value
+from c360_platform.googlesql.listening import NAMED, ListeningWarehouse
+from c360_platform.warehouse import Value, WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from c360_platform.activation.spec import SyncSpec
 
+_NOT_TODAY = {"pid", "batch_id"}  # columns of the questions for a run at work and for open batches
+_ANY = "a"  # what a listening warehouse answers where a text is asked for: every key, metric and list
+_LANES = {"profiles": ("update", "import"), "list": ("add", "import"), "events": ("event", "event")}
+
 
 class QuietWarehouse(ListeningWarehouse):
     """Answers as an ordinary day does: no run is at work, no batch is open, this month's events are due."""
 
-    def __init__(self, analyser: Analyser, project: str, now: datetime) -> None:
+    def __init__(self, spec: SyncSpec, analyser: Analyser, project: str, now: datetime) -> None:
         super().__init__(analyser, project)
-        self._now = now
+        operation, lane = _LANES[spec.object]
+        of_today = {"n": 0, "operation": operation, "lane": lane, "year": now.year, "month": now.month}
+        self.named = {**NAMED, **of_today}
 
     def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:
-        import pyarrow as pa
+        answer = super().table(sql, params)
+        return answer.slice(0, 0) if _NOT_TODAY & set(answer.column_names) else answer
 
-        self.execute(sql, params)
-        month = {"year": [self._now.year], "month": [self._now.month]}
-        answer = pa.table({"n": [0], "operation": ["update"], "lane": ["import"], **month})
-        return answer.slice(0, 0) if "status" in sql else answer
+
+class _Klaviyo:
+    """An account that has every list, metric and event, and applies at once what it gets."""
+
+    identity = "costs"
+
+    def __init__(self) -> None:
+        self.traffic = Traffic()
+
+    def account_id(self) -> str:
+        return _ANY
+
+    def lists_named(self, name: str) -> list[str]:
+        del name
+        return [_ANY]
+
+    def list_members(self, list_id: str) -> list[tuple[str, str]]:
+        del list_id
+        return []
+
+    def members_among(self, list_id: str, emails: Sequence[str]) -> set[str]:
+        del list_id
+        return set(emails)
+
+    def profiles_by_email(self, emails: Sequence[str]) -> list[dict[str, Any]]:
+        return [{"email": email} for email in emails]
+
+    def start_import(self, body: bytes) -> str:
+        del body
+        return "job"
+
+    def import_jobs(self, job_ids: Sequence[str]) -> dict[str, ImportJob]:
+        return {job_id: ImportJob(job_id, "complete", 0) for job_id in job_ids}
+
+    def send_events(self, body: bytes) -> None:
+        """Events are there as soon as they are sent."""
+
+    def metric_ids(self) -> dict[str, list[str]]:
+        return {_ANY: [_ANY]}
+
+    def event_ids(self, metric_id: str, first: int, last: int) -> Iterator[str]:
+        del metric_id, first, last
+        yield _ANY
+
+    def recorded_events(self, metric_id: str, first: int, last: int) -> list[Any]:
+        del metric_id, first, last
+        return []
 
 
 def push_statements(spec: SyncSpec, analyser: Analyser, project: str, *, as_of: date) -> list[Statement]:
-    """The statements of one push, in order. The analyser knows the model, and the ledger afterwards."""
+    """The statements of one push, in order. The analyser knows the model, and the ledger afterwards.
+
+    Raises `CostsError` when BigQuery would refuse one of them.
+    """
     now = datetime.combine(as_of, time(6), UTC)
-    warehouse = QuietWarehouse(analyser, project, now)
-    ledger = Ledger(warehouse, spec.name)
-    ledger.prepare()
-    record = RunRecord(warehouse, spec.name, "run")
-    record.begin(spec.object, now)
-    ledger.read_open()
-    Planner(spec, warehouse, ledger, now).make()
-    batch = Batch("batch-1", "event" if spec.object == "events" else "import", 1, 1_000, 1_000)
-    ledger.add_batches([batch], "run", now)
-    ledger.lanes()
-    ledger.sizes(batch.lane)
-    ledger.rows(batch, ROW_COLUMNS)
-    batch = ledger.accepted(batch, "job", now)
-    ledger.confirm([batch], "run", now)
-    ledger.drop_plan()
-    record.finish("succeeded", now, "", {"planned": 1, "seconds": 1.0})
+    warehouse = QuietWarehouse(spec, analyser, project, now)
+    patience = Patience(first_pause=0.0)
+    try:
+        run_sync(spec, warehouse, cast("Any", _Klaviyo()), run_id="run", now=now, patience=patience)
+    except (SyncError, WarehouseError) as error:
+        raise CostsError(f"sync {spec.name} cannot be pushed ({error}): run `c360 check-sql`") from None
     return [
         Statement(
             f"{spec.name}: {_words(heard.sql)}",
@@ -77,7 +121,8 @@ def push_statements(spec: SyncSpec, analyser: Analyser, project: str, *, as_of: 
 
 
 def _words(sql: str) -> str:
-    """The statement's verb and its first table."""
+    """The statement's verb and its first table; the one query with parts is the plan."""
     words = sql.split()
     tables = (word.strip("`(),").rpartition(".")[2] for word in words if word.count(".") == 2 and "`" in word)
-    return f"{words[0]} {next(tables, '')}".strip()
+    verb = "plan" if words[0] == "with" else words[0]
+    return f"{verb} {next(tables, '')}".strip()

@@ -7,7 +7,7 @@ said to it (producers.py).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -39,8 +39,8 @@ _VALUES: dict[str, Any] = {
     "TIME": time(12),
     "TIMESTAMP": _MOMENT,
 }
-# What columns of these names hold, where our code goes by it.
-_NAMED: dict[str, Any] = {
+# What columns of these names hold instead, because our code goes by it.
+NAMED: Mapping[str, Any] = {
     "kind": "missing",
     "kinds": "{}",
     "lane": "import",
@@ -73,6 +73,7 @@ class ListeningWarehouse(BigQueryWarehouse):
         super().__init__(JobOptions(project=project), dataset_prefix=dataset_prefix)
         self.analyser = analyser
         self.heard: list[Heard] = []
+        self.named = NAMED
 
     def check(self) -> None:
         self.execute("select 1")
@@ -86,7 +87,7 @@ class ListeningWarehouse(BigQueryWarehouse):
         columns = self._hear(sql, params)
         if columns is None:
             raise Refused("a statement without rows is asked for rows")
-        return pa.table({name: [_NAMED.get(name, _VALUES.get(of))] for name, of in columns.items()})
+        return pa.table({name: [self.named.get(name, _VALUES.get(of))] for name, of in columns.items()})
 
     def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
         self._hear(sql, params)

@@ -24,7 +24,6 @@ from c360_platform.activation.spec import SyncSpec
 from c360_platform.googlesql.listening import ListeningWarehouse, Refused
 
 if TYPE_CHECKING:
-    from c360_platform.activation.blocks import CreatePolicy
     from c360_platform.activation.delivery import Overrides
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -86,16 +85,12 @@ def _forms(scene: Scene, spec: SyncSpec) -> Iterator[tuple[SyncSpec, Overrides]]
 
     columns = scene.warehouse.columns(spec.schema, spec.table)
     consent = next((name for name, of in columns.items() if of == "BOOL"), spec.consent)
-    policies: tuple[CreatePolicy, ...] = ("never", "consented", "always")
-    for create in policies:
-        yield replace(spec, create=create, consent=consent), Overrides()
-    yield replace(spec, ingest_schema="", profile_syncs=()), Overrides()
-    yield spec, Overrides(allow_removals=True, retry_rejected=True)
-    if spec.object != "events":
-        # An identifier beside the address, and no phone number that would be dropped.
-        fields = {**spec.fields, spec.key: "external_id"}
-        yield replace(spec, fields=fields, bad_phone="reject", unset=("Former",)), Overrides()
-        yield replace(spec, fields={spec.key: "phone_number"}, properties={}), Overrides()
+    yield replace(spec, create="never", ingest_schema="", profile_syncs=()), Overrides()
+    more = {} if spec.object == "events" else {spec.key: "external_id"}
+    form = replace(spec, create="consented", consent=consent, fields={**spec.fields, **more})
+    yield replace(form, bad_phone="reject", unset=("Former",)), Overrides()
+    form = replace(spec, create="always", fields=dict.fromkeys(more, "phone_number"), properties={})
+    yield form, Overrides(allow_removals=True, retry_rejected=True)
 
 
 def _upgrade(scene: Scene) -> None:
@@ -132,8 +127,7 @@ def dry_runs(scene: Scene) -> None:
     """What a dry run reads of its plan, and of the profiles that were ingested."""
     from c360_platform.activation.dry_run import forecast
 
-    without_ingest = [replace(spec, ingest_schema="") for spec in scene.one_of_each_kind]
-    for spec in (*scene.specs, *without_ingest):
+    for spec in scene.one_of_each_kind:
         with suppress(SyncError, Refused):
             forecast(spec, scene.warehouse, now=NOW)
 
@@ -245,8 +239,6 @@ def _samples() -> dict[str, Sequence[Any]]:
     from c360_platform.activation.plan import COLUMNS
 
     rejection = Rejection("k", "hash", "create", "invalid", "it is refused")
-    changed = pa.table({"position": [1], "payload_hash": ["hash"], "filled": [""], "is_changed": [True]})
-    unchanged = pa.table({**changed.to_pydict(), "is_changed": [False]})
     of_kind = {"s": "a", "i": 1, "b": True}
     return {
         "account": ["account"],
@@ -259,15 +251,16 @@ def _samples() -> dict[str, Sequence[Any]]:
         "counters": [SyncReport("sync").counters()],
         "departures": [0, 2],
         "events": [pa.table({"key": ["k"], "metric": ["m"]})],
-        "found": [changed, pa.concat_tables([unchanged, unchanged])],
+        "found": [pa.table({"position": [3, 4]})],
         "has_plan": [False, True],
         "is_kept": [False, True],
         "job_id": ["job"],
         "keys": [pa.table({"key": ["k"]})],
-        "kind": ["list", "events"],
+        "kind": ["list"],
         "lane": ["import"],
         "list_id": ["list"],
         "message": ["why"],
+        "missing": [["k", "l"]],
         "names": [["k"], ["k", "l"]],
         "overrides": [["allow_removals"]],
         "parts": [[_IMPORT.part(1, 1, 4, 4), _IMPORT.part(2, 5, 9, 5)]],
