@@ -94,7 +94,10 @@ class DuckDBWarehouse:
             if empty:
                 import pyarrow as pa
 
-                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+                # from_pylist would import pandas
+                yield pa.RecordBatch.from_arrays(
+                    [pa.nulls(0, each.type) for each in reader.schema], schema=reader.schema
+                )
 
     def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:
         with self.connection() as connection:
