@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from c360_platform.activation.errors import SyncRefused
 from tests.platform.sync.killed_run import ROWS_IN_A_BATCH, DieAt, OtherRun, Plot
 from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, person
 from tests.platform.sync.test_sync_events import SEND, shipment
@@ -151,3 +153,22 @@ def test_an_event_that_changed_while_its_batch_was_open_is_recorded_once(shop: S
     assert len(recorded) == len({event["unique_id"] for event in recorded}) == 25
     forms = {(event["email"], event["metric"]) for event in recorded if event["unique_id"] == "event-0025"}
     assert forms == {(changed["email"], changed["event_name"])}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a forgotten import into a deleted list stays open and is refused for ever"
+)
+def test_a_forgotten_import_into_a_list_that_was_deleted_is_given_up(shop: Shop) -> None:
+    everybody = [f"person{number}@shop.example" for number in range(1, 26)]
+    shop.segment(everybody)
+    kill(shop, "SEGMENT", "accepted", "after", 3)
+    shop.sandbox.settle()
+    shop.api.Lists.delete_list(shop.list_id())
+    shop.sandbox.clock.advance(timedelta(days=8))  # Klaviyo keeps a job for seven
+
+    later = NOW + timedelta(days=8)
+    with suppress(SyncRefused):
+        shop.run(SEGMENT, run_id="later-0", now=later)
+    report = shop.run(SEGMENT, run_id="later-1", now=later)
+
+    assert (report.pending, shop.members(shop.list_id())) == (0, set(everybody))
