@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import duckdb  # noqa: F401
 import numpy  # noqa: F401
-import pandas  # noqa: F401  (pyarrow imports it for an empty result)
 import pyarrow  # noqa: F401
 from klaviyo_api import KlaviyoAPI
 
