@@ -7,177 +7,74 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360_platform.activation.spec import SyncSpec
-from tests.platform.sync.shop import EVENTS, PROFILES, SEGMENT
-from tests.warehouse.googlesql.equality import difference
-from tests.warehouse.googlesql.two_warehouses import both_plans
+from c360_platform.activation.delivery import Overrides
+from tests.platform.sync.shop import EVENTS
+from tests.warehouse.googlesql.hard_values import COLUMNS, EVERY_KIND, HARD_TEXT, profiles
+from tests.warehouse.googlesql.two_warehouses import Shop, both_plans, both_renderings, confirmed, same_plan
 
 NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
-COLUMNS = {
-    "email": "varchar",
-    "first_name": "varchar",
-    "phone": "varchar",
-    "zip": "bigint",
-    "city": "varchar",
-    "words": "varchar",
-    "whole": "bigint",
-    "money": "decimal(18,2)",
-    "exact": "decimal(38,9)",
-    "ratio": "double",
-    "flag": "boolean",
-    "seen_at": "timestamptz",
-    "opened_at": "timestamp",
-    "born_on": "date",
-    "tags": "varchar[]",
-    "sizes": "bigint[]",
-    "answers": "boolean[]",
-    "days": "date[]",
-    "prices": "decimal(18,2)[]",
-}
-EVERY_KIND = replace(
-    PROFILES,
-    fields={
-        "first_name": "first_name",
-        "phone": "phone_number",
-        "city": "location.city",
-        "zip": "location.zip",
-    },
-    properties={
-        name: f"The {name}" for name in COLUMNS if name not in ("email", "first_name", "phone", "city", "zip")
-    }
-    | {"words": 'Words "ü" 😀 \\ /'},
-)
-HARD_TEXT = (
-    *(
-        "quote \" apostrophe ' backslash \\ \\\\ slash /",
-        "<b>&amp;</b>",
-        "Jürgen Größe 😀",
-        "\u2028line\u2029",
-        "",
-    ),
-    *(
-        "tab\tnewline\nreturn\r\x08\x0c",
-        "\x00\x01\x0b\x0e\x0f\x10\x19\x1a\x1f\x7f\x85\ufeff",
-        "\\u001F \\\\u001F",
-    ),
-    *("\x1f\x1f\\\x1f\\\\\x1f", '"\x1b', " \t surrounded \u3000\u2028\n", "null", "{}", "\\1 $1 %s {0}"),
-)
-HARD = {
-    "first_name": HARD_TEXT,
-    "phone": (None, "", "+4917012345678", " +4917012345678\n", "0170 1234"),
-    "zip": (None, 1067, -1),
-    "city": HARD_TEXT,
-    "words": HARD_TEXT,
-    "whole": (0, -1, 2**53 - 1, -(2**53) + 1, 2**53, 7),
-    "money": tuple(map(Decimal, ("0.10", "100.00", "-0.01", "0.00", "-100", "1234567890123456.78"))),
-    "exact": tuple(map(Decimal, ("0.000000001", "1E+3", "-0.5", "12.340000000", "99999999999.999999999"))),
-    "ratio": (
-        0.0,
-        -0.0,
-        0.1 + 0.2,
-        1e-7,
-        1e15,
-        1e16,
-        1e20,
-        1 / 3,
-        100.0,
-        5e-324,
-        9.9e307,
-        1.7e308,
-        -2.5,
-        1e5,
-    ),
-    "flag": (True, False),
-    "seen_at": (
-        datetime(2026, 1, 2, 3, 4, 5, 999999, tzinfo=UTC),
-        datetime(1969, 12, 31, 23, 59, 59, 500000, tzinfo=UTC),
-        datetime(1, 1, 2, tzinfo=UTC),
-        datetime(9999, 12, 31, tzinfo=UTC),
-    ),
-    "opened_at": (datetime.fromisoformat("2026-03-29T02:30:00.000001"), datetime.fromisoformat("0999-01-01")),
-    "born_on": (date(2024, 2, 29), date(1, 1, 1), date(9999, 12, 31)),
-    "tags": (["b", "a"], [], ["ü", ""], list(HARD_TEXT)),
-    "sizes": ([2**53, -1, 0], [], [7]),
-    "answers": ([True, False], []),
-    "days": ([date(2024, 2, 29), date(999, 1, 1)], []),
-    "prices": ([Decimal("0.10"), Decimal("100.00"), Decimal("-1.5")], []),
+SHOP = Shop(EVERY_KIND, COLUMNS, profiles(), NOW)
+# What JSON has for values of HARD_TEXT: nine control characters do not travel, two separators are escaped.
+WRITTEN = {
+    "\x00\x01\x0b\x0e\x0f\x10\x19\x1a\x1f\x7f\x85\ufeff": "\x01\x10\x19\x7f\x85\ufeff",
+    "\x1f\x1f\\\x1f\\\\\x1f": "\\\\\\",
+    '"\x1b': '"',
 }
 
 
-def _profiles() -> list[dict[str, Any]]:
-    """Every hard value beside others, a row of nulls, and rows that are refused."""
-    longest = max(map(len, HARD.values()))
-    rows = [
-        {"email": f"p{n}@shop.example", **{name: values[n % len(values)] for name, values in HARD.items()}}
-        for n in range(longest)
-    ]
-    refused = (
-        None,
-        " ",
-        "no address",
-        " Twice@shop.example\t",
-        "twice@SHOP.example",
-        "a@marketplace.amazon.de",
-    )
-    return [
-        *rows,
-        {"email": "nulls@shop.example"},
-        *({"email": email, "words": "x"} for email in refused),
-        {"email": "large@shop.example", "words": "ü" * 60_000},
-    ]
-
-
-def _same(plans: Mapping[Any, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The plan, after both are the same but for the order of rows, which each engine may choose."""
-    duckdb, bigquery = (
-        [{**row, "position": None} for row in plans[engine]] for engine in ("duckdb", "bigquery")
-    )
-    told = difference(duckdb, bigquery, ["key", "operation"])
-    assert not told, told
-    assert sorted(row["position"] for row in plans["bigquery"]) == list(range(1, len(duckdb) + 1))
-    return duckdb
-
-
-def _state(spec: SyncSpec, plan: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The ledger's state after everything that travels of a plan was confirmed."""
-    names = ("key", "payload_hash", "filled", "is_ours")
-    return [
-        {"sync": spec.name, "target": "", "run_id": "a", "confirmed_at": NOW, **{n: row[n] for n in names}}
+def _sent(plan: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Key to attributes of what travels."""
+    return {
+        row["key"]: orjson.loads(row["payload"].removesuffix(","))["attributes"]
         for row in plan
         if row["lane"]
-    ]
+    }
 
 
-def test_profiles_with_values_of_every_kind_are_the_same_bytes() -> None:
-    plan = _same(both_plans(EVERY_KIND, COLUMNS, _profiles(), now=NOW))
+@pytest.fixture(scope="module")
+def first() -> list[dict[str, Any]]:
+    """The plan of SHOP over an empty ledger."""
+    return same_plan(both_plans(SHOP))
 
-    sent = [orjson.loads(row["payload"])["attributes"] for row in plan if row["operation"] == "create"]
-    assert len(sent) > len(HARD_TEXT) - 3
-    assert {row["problem"] for row in plan if row["operation"] == "reject"} >= {
+
+def test_profiles_with_values_of_every_kind_are_the_same_bytes(first: list[dict[str, Any]]) -> None:
+    plan, sent = first, _sent(first)
+    assert len(sent) == len(HARD_TEXT) + 1
+    assert {row["problem"] for row in plan if row["operation"] == "reject"} == {
+        "a marketplace's relay address must not leave the warehouse",
+        "the e-mail address is malformed",
         "the e-mail address is empty",
         "the e-mail address stands in more than one row",
+        "the e-mail address stands in another row too, written differently (case or spaces)",
         "the row is larger than 100 KB",
         "column whole is beyond 2^53 and would be rounded: make the column text",
         "column ratio is not a finite number",
+        "column money is beyond 2^53 and would be rounded: make the column text",
+        "column exact is beyond 2^53 and would be rounded: make the column text",
+        "column sizes has an element that is beyond 2^53 and would be rounded: make the column text",
+        "column prices has an element that is beyond 2^53 and would be rounded: make the column text",
     }
-    assert {type(value) for profile in sent for value in profile["properties"].values()} == {
-        *(str, int, float, bool, list)
-    }
+    values = [value for profile in sent.values() for value in profile["properties"].values()]
+    assert {type(value) for value in values} == {str, int, float, bool, list, dict}
+    assert all("\u2028" not in row["payload"] for row in plan if row["lane"])
+    words = {profile["properties"].get(EVERY_KIND.properties["words"]) for profile in sent.values()}
+    travelling = {WRITTEN.get(text, text) for text in HARD_TEXT}
+    assert words == travelling | {None}
+    shares = {profile["properties"].get("The share") for profile in sent.values()}
+    assert shares >= {0.5, -0.25, 0, 1e-9}
 
 
-def test_changed_cleared_and_refused_profiles_are_planned_alike() -> None:
-    rows = _profiles()
-    first = _same(both_plans(EVERY_KIND, COLUMNS, rows, now=NOW))
-    state = _state(EVERY_KIND, first)
-    refused = next(row for row in first if row["operation"] == "create")
+def test_changed_cleared_and_refused_profiles_are_planned_alike(first: list[dict[str, Any]]) -> None:
+    refused = next(row for row in first if row["key"] == "p0@shop.example")
     rejection = {
         "sync": EVERY_KIND.name,
         "stage": "klaviyo",
@@ -185,44 +82,56 @@ def test_changed_cleared_and_refused_profiles_are_planned_alike() -> None:
         "payload_hash": refused["payload_hash"],
         "rejected_at": NOW,
     }
-    kept = [row for row in state if row["key"] != refused["key"]]
+    kept = [row for row in confirmed(SHOP, first) if row["key"] != refused["key"]]
     changed = [
-        row | {"first_name": None, "money": Decimal("7.70")} if n % 3 else row for n, row in enumerate(rows)
+        {**row, "first_name": None, "money": Decimal("7.70")} if n % 3 and n < len(HARD_TEXT) else row
+        for n, row in enumerate(SHOP.rows)
     ]
 
-    same_again = _same(both_plans(EVERY_KIND, COLUMNS, rows, now=NOW, state=state))
-    plan = _same(both_plans(EVERY_KIND, COLUMNS, changed, now=NOW, state=kept, rejections=[rejection]))
+    same_again = same_plan(both_plans(replace(SHOP, ledger={"state": confirmed(SHOP, first)})))
+    later = replace(SHOP, rows=changed, ledger={"state": kept, "rejections": [rejection]})
+    plan = same_plan(both_plans(later))
+    retried = same_plan(both_plans(replace(later, overrides=Overrides(retry_rejected=True))))
 
     assert {row["operation"] for row in same_again} == {"reject"}
-    assert {row["operation"] for row in plan} >= {"update", "refused", "reject"}
-    assert {row["lane"] for row in plan if row["operation"] == "update"} == {"import", "single"}
+    assert {row["operation"] for row in plan} == {"update", "clear", "refused", "reject"}
+    assert {row["lane"] for row in plan if row["operation"] == "clear"} == {"single"}
     assert "|first_name|" in {row["cleared"] for row in plan}
+    assert {row["operation"] for row in retried} == {"update", "clear", "create", "reject"}
 
 
-def test_lists_gain_and_lose_the_same_members() -> None:
-    members = [
-        "a@shop.example",
-        " B@shop.example ",
-        "ü@shop.example",
-        None,
-        "twice@shop.example",
-        "twice@shop.example",
+def test_open_batches_are_written_anew_as_they_were_without_rows_that_changed(
+    first: list[dict[str, Any]],
+) -> None:
+    first = [{**row, "position": n} for n, row in enumerate(first, start=1) if row["lane"] == "import"]
+    changed, gone, rejected = (row["key"] for row in first[:3])
+    rows = [
+        {**row, "words": "another"} if row["email"] == changed else row
+        for row in SHOP.rows
+        if row["email"] != gone
     ]
-    columns, rows = {"email": "varchar"}, [{"email": email} for email in members]
-    state = _state(SEGMENT, _same(both_plans(SEGMENT, columns, rows, now=NOW)))
-    theirs = {**state[0], "key": "theirs@shop.example", "is_ours": False}
-
-    plan = _same(
-        both_plans(
-            SEGMENT, columns, [*rows[1:], {"email": "new@shop.example"}], now=NOW, state=[*state, theirs]
-        )
-    )
-
-    assert {(row["operation"], row["key"]) for row in plan if row["operation"] != "reject"} == {
-        ("remove", "a@shop.example"),
-        ("release", "theirs@shop.example"),
-        ("add", "new@shop.example"),
+    positions = [row["position"] for row in first]
+    batch = {
+        "batch_id": "b-1",
+        "sync": EVERY_KIND.name,
+        "lane": "import",
+        "status": "planned",
+        "first_position": min(positions),
+        "last_position": max(positions),
+        "row_count": len(first),
+        "target": "",
     }
+    rejection = {"sync": EVERY_KIND.name, "stage": "klaviyo", "key": rejected, "batch_id": "b-1"}
+    ledger = {"batches": [batch], "rejections": [rejection]}
+
+    renderings = both_renderings(replace(SHOP, rows=rows, ledger=ledger, plan=first))
+    plan = same_plan(both_plans(replace(SHOP, rows=rows, ledger=ledger, plan=first)))
+
+    assert renderings["duckdb"] == renderings["bigquery"]
+    assert renderings["duckdb"] == {
+        row["position"]: row["payload"] for row in first if row["key"] not in (changed, gone, rejected)
+    }
+    assert {row["operation"] for row in plan} == {"reject"}
 
 
 def test_events_are_the_same_bytes_in_the_same_order() -> None:
@@ -259,9 +168,10 @@ def test_events_are_the_same_bytes_in_the_same_order() -> None:
         {**rows[4], "event_id": "e4"},
     ]
 
-    first = _same(both_plans(spec, columns, known, now=NOW))
-    plans = both_plans(spec, columns, rows + strange, now=NOW, state=_state(spec, first))
-    plan = _same(plans)
+    shop = Shop(spec, columns, known, NOW)
+    first = same_plan(both_plans(shop))
+    plans = both_plans(replace(shop, rows=rows + strange, ledger={"state": confirmed(shop, first)}))
+    plan = same_plan(plans)
 
     assert _order_of_events(plans["duckdb"]) == _order_of_events(plans["bigquery"])
     assert len(first) == len(known)
@@ -300,4 +210,4 @@ ANY_ROW = st.fixed_dictionaries(
 def test_any_profile_is_the_same_bytes(rows: list[dict[str, Any]]) -> None:
     numbered = [{"email": f"p{n}@shop.example", **row} for n, row in enumerate(rows)]
 
-    _same(both_plans(EVERY_KIND, COLUMNS, numbered, now=NOW))
+    same_plan(both_plans(replace(SHOP, rows=numbered)))

@@ -1,7 +1,8 @@
 """DuckDB and BigQuery's evaluator as two warehouses of the sync engine, with the same tables in both.
 
 Belongs here: what planning asks of a warehouse, answered by the evaluator. Does not belong here: which rows
-are planned. Statements that change rows are not evaluated: a plan only reads, and makes its own table.
+are planned. Statements that change rows are not evaluated: a preview of a plan only reads, and makes its own
+table; of the rows of open batches, the query alone is judged.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import SCHEMA, TABLES
-from c360_platform.activation.plan import Planner
+from c360_platform.activation.plan import COLUMNS, Planner
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.googlesql.evaluator import Evaluator
-from c360_platform.warehouse import Engine, Warehouse
+from c360_platform.warehouse import Engine, Statement, Warehouse
+from tests.warehouse.googlesql.equality import difference
 
 # A column's type in DuckDB, and what it is in BigQuery.
 TYPES = {
@@ -34,14 +37,17 @@ TYPES = {
     "timestamp": "DATETIME",
     "decimal(18,2)": "NUMERIC",
     "decimal(38,9)": "NUMERIC",
+    "decimal(9,9)": "NUMERIC",
+    "json": "JSON",
     "varchar[]": "ARRAY<STRING>",
     "bigint[]": "ARRAY<INT64>",
     "boolean[]": "ARRAY<BOOL>",
     "date[]": "ARRAY<DATE>",
     "decimal(18,2)[]": "ARRAY<NUMERIC>",
 }
+ENGINES: tuple[Engine, ...] = ("duckdb", "bigquery")
 LEDGER_TYPES = {"s": "varchar", "i": "bigint", "b": "boolean", "t": "timestamptz", "n": "double"}
-CREATE_AS = re.compile(r"create or replace table (?P<table>\S+) .*?\bas\s+(?P<query>with\b.*)", re.DOTALL)
+CREATE_AS = re.compile(r"create or replace table (?P<table>\S+) as (?P<query>select\b.*)", re.DOTALL)
 
 
 @dataclass
@@ -74,17 +80,30 @@ class DuckDBSide:
     def table(self, sql: str, params: Sequence[Any] = ()) -> pa.Table:
         return pa.Table.from_pylist(self.rows(sql, params))
 
+    def query(self, sql: str, params: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+        yield from self.table(sql, params).to_batches()
+
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
-        self.connection.execute(sql, list(params))
+        if not sql.startswith("drop table"):
+            self.connection.execute(sql, list(params))
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """What follows on the rows of open batches is not looked at."""
+
+    def transaction(self, statements: Sequence[Statement]) -> None:
+        """As above."""
 
     def columns(self, schema: str, table: str) -> dict[str, str]:
         return {row["column_name"]: row["column_type"] for row in self.rows(f"describe {schema}.{table}")}
 
     def exists(self, table: str) -> bool:
-        raise NotImplementedError
+        return True
 
     def relation(self, schema: str, table: str) -> str:
         return f'"{schema}"."{table}"'
+
+    def notes_path(self, name: str) -> None:
+        """Nothing is beside it."""
 
     def own_schema(self, name: str) -> str:
         return name
@@ -108,6 +127,8 @@ class BigQuerySide(DuckDBSide):
         return self.evaluator.evaluate(sql)
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        if sql.startswith("drop table"):
+            return
         made = CREATE_AS.match(sql)
         assert made, sql
         assert not params
@@ -120,28 +141,85 @@ class BigQuerySide(DuckDBSide):
         return f"`{schema}.{table}`"
 
 
-def both_plans(
-    spec: SyncSpec,
-    columns: Mapping[str, str],
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    now: datetime,
-    state: Sequence[Mapping[str, Any]] = (),
-    rejections: Sequence[Mapping[str, Any]] = (),
-) -> dict[Engine, list[dict[str, Any]]]:
-    """What each engine plans for a model with these columns (DuckDB types) and rows, over the same ledger."""
+@dataclass(frozen=True)
+class Shop:
+    """A sync, its model (columns are DuckDB's types), and what both engines know beside it.
+
+    `ledger` has rows of its tables by name; `plan` are the rows of an earlier plan, whose batches are open.
+    `ingested` are the profiles of our own Klaviyo ingest, e-mail address to whether it was deleted.
+    """
+
+    spec: SyncSpec
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]]
+    now: datetime
+    ledger: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    plan: Sequence[Mapping[str, Any]] = ()
+    ingested: Mapping[str, bool] | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+
+    @contextmanager
+    def planners(self) -> Iterator[dict[Engine, tuple[DuckDBSide, Planner]]]:
+        """A planner on each engine, over the same tables."""
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            sides = (DuckDBSide(connection), BigQuerySide(connection))
+            yield {side.engine: (side, self._planner(side)) for side in sides}
+
+    def _planner(self, side: DuckDBSide) -> Planner:
+        for table, kinds in TABLES.items():
+            side.add(SCHEMA, table, _types(kinds), self.ledger.get(table, ()))
+        if self.plan:
+            side.add(SCHEMA, f"plan_{self.spec.name}", _types(COLUMNS), self.plan)
+        side.add(self.spec.schema, self.spec.table, self.columns, self.rows)
+        if self.ingested is not None:
+            profiles = [{"email": email, "is_deleted": gone} for email, gone in self.ingested.items()]
+            side.add("raw", "profiles", {"email": "varchar", "is_deleted": "boolean"}, profiles)
+        spec = replace(self.spec, ingest_schema="" if self.ingested is None else "raw")
+        warehouse: Warehouse = side  # type: ignore[assignment]  # what planning needs of it
+        ledger = Ledger(warehouse, spec.name)
+        ledger.read_open()
+        return Planner(spec, warehouse, ledger, self.now, self.overrides)
+
+
+def both_plans(shop: Shop) -> dict[Engine, list[dict[str, Any]]]:
+    """What each engine plans, payloads included."""
     plans: dict[Engine, list[dict[str, Any]]] = {}
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        for side in (DuckDBSide(connection), BigQuerySide(connection)):
-            kept = {"state": state, "rejections": rejections}
-            for table, kinds in TABLES.items():
-                types = {name: LEDGER_TYPES[kind] for name, kind in kinds.items()}
-                side.add(SCHEMA, table, types, kept.get(table, ()))
-            side.add(spec.schema, spec.table, columns, rows)
-            warehouse: Warehouse = side  # type: ignore[assignment]  # what planning needs of it
-            ledger = Ledger(warehouse, spec.name)
-            ledger.read_open()
-            Planner(spec, warehouse, ledger, now).make(allow_removals=True)
-            plans[side.engine] = side.rows(f"select * from {ledger.plan}")
+    with shop.planners() as planners:
+        for engine, (side, planner) in planners.items():
+            with planner.preview() as (table, _):
+                plans[engine] = side.rows(f"select * from {table}")
     return plans
+
+
+def same_plan(plans: Mapping[Engine, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The plan, after both are the same but for the order of rows, which each engine may choose."""
+    ours, theirs = ([{**row, "position": None} for row in plans[engine]] for engine in ENGINES)
+    told = difference(ours, theirs, ["key", "operation"])
+    assert not told, told
+    assert sorted(row["position"] for row in plans["bigquery"]) == list(range(1, len(ours) + 1))
+    return ours
+
+
+def confirmed(shop: Shop, plan: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ledger's state after everything that travels of a plan was confirmed."""
+    names = ("key", "payload_hash", "filled", "is_ours")
+    same = {"sync": shop.spec.name, "target": "", "run_id": "a", "confirmed_at": shop.now}
+    return [{**same, **{name: row[name] for name in names}} for row in plan if row["lane"]]
+
+
+def both_renderings(shop: Shop) -> dict[Engine, dict[int, str]]:
+    """Position to payload of the shop's open batches, as each engine writes them anew."""
+    renderings: dict[Engine, dict[int, str]] = {}
+    with shop.planners() as planners:
+        for engine, (_, planner) in planners.items():
+            renderings[engine] = {
+                position: payload
+                for _, positions, payloads in planner.render(planner.ledger.open_batches)
+                for position, payload in zip(positions.tolist(), payloads.to_pylist(), strict=True)
+            }
+    return renderings
+
+
+def _types(kinds: Mapping[str, str]) -> dict[str, str]:
+    return {name: LEDGER_TYPES[kind] for name, kind in kinds.items()}
