@@ -12,11 +12,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.accepted_notes import Accepted, AcceptedNotes
 from c360_platform.activation.dialects import dialect_of
 from c360_platform.activation.ledger_tables import BATCH_COLUMNS, Batch, batch_table, ledger_table
 
 if TYPE_CHECKING:
     from c360_platform.warehouse import Statement, Warehouse
+
+
+_RECORDED = 500  # batches that one statement records as accepted
 
 
 class BatchRecords:
@@ -29,9 +33,12 @@ class BatchRecords:
         self.table = ledger_table(warehouse, "batches")
         self.unsettled = f"sync = '{sync}' and settled_at is null"
         self.open: list[Batch] = []
+        path = warehouse.notes_path(f"{sync}.accepted")
+        self.notes = AcceptedNotes(path) if path else None
 
     def read(self) -> None:
         """Read what an earlier run left open."""
+        self.take_notes()
         rows = self.warehouse.table(
             # distinct: an append whose answer was lost is made again
             f"select distinct {', '.join(BATCH_COLUMNS)} from {self.table} "
@@ -48,17 +55,40 @@ class BatchRecords:
     def accepted(self, batch: Batch, job_id: str, at: datetime) -> Batch:
         """Record that Klaviyo took a batch; the very first thing after its answer."""
         known = replace(batch, status="accepted", job_id=job_id, accepted_at=at, sends=batch.sends + 1)
-        self.warehouse.execute(
-            f"update {self.table} set status = 'accepted', job_id = ?, accepted_at = ?, sends = ? "
-            f"where {self.unsettled} and batch_id = ?",
-            [job_id, at, known.sends, batch.batch_id],
-        )
+        accepted = Accepted(batch.batch_id, job_id, at, known.sends)
+        if self.notes:
+            self.notes.add(accepted)
+        else:
+            self._record([accepted])
         self.open = [known if other.batch_id == batch.batch_id else other for other in self.open]
         return known
+
+    def take_notes(self) -> None:
+        """What was noted beside the warehouse goes into it; to be called before other changes."""
+        noted = self.notes.read() if self.notes else []
+        if noted and self.notes:
+            for start in range(0, len(noted), _RECORDED):
+                self._record(noted[start : start + _RECORDED])
+            self.notes.clear()
+
+    def _record(self, accepted: Sequence[Accepted]) -> None:
+        """One statement, whatever their number."""
+        d = self.dialect
+        names = [d.literal(each.batch_id) for each in accepted]
+        by_batch = "case batch_id " + " ".join(f"when {name} then {{}}" for name in names) + " end"
+        job = by_batch.format(*(d.literal(each.job_id) for each in accepted))
+        at = by_batch.format(*(f"cast('{each.at.isoformat(sep=' ')}' as {d.timestamp})" for each in accepted))
+        sends = by_batch.format(*(str(each.sends) for each in accepted))
+        self.warehouse.execute(
+            f"update {self.table} set status = 'accepted', job_id = {job}, accepted_at = {at}, "
+            f"sends = {sends} "
+            f"where {self.unsettled} and batch_id in ({', '.join(names)})"
+        )
 
     def close(self, batches: Sequence[Batch], status: str, at: datetime, message: str = "") -> None:
         """Close batches that were not confirmed."""
         if batches:
+            self.take_notes()
             self.warehouse.execute(*self.closing(batches, status, at, message))
             self.forget(batches)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 # What a lane reads of its rows, whatever else it needs.
 ROW_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
-_READ_AHEAD = 4  # batches, of 4.6 MB at most
+_READ_AHEAD = 20_000_000  # bytes
 # How often rows named by pointers are taken out of a body before it is halved instead.
 _STRIPPED_ROUNDS = 3
 # So many single rows refused without a pointer, and nothing accepted: then it is not the rows.
@@ -167,11 +167,21 @@ class RowsAhead:
         if batch.batch_id not in self._read:
             names = [other.batch_id for other in self._queue]
             start = names.index(batch.batch_id) if batch.batch_id in names else None
-            wanted = [batch] if start is None else self._queue[start : start + _READ_AHEAD]
+            wanted = [batch] if start is None else list(_first(self._queue[start:], _READ_AHEAD))
             with self._run.ledger.warehouse.session():
                 self._run.spool.expect(wanted)
                 self._read = {other.batch_id: self._run.rows(other, self._columns) for other in wanted}
         return self._read.pop(batch.batch_id)
+
+
+def _first(batches: Sequence[Batch], most_bytes: int) -> Iterator[Batch]:
+    """The first of the batches and those after it that fit into so many bytes together."""
+    read = 0
+    for batch in batches:
+        read += batch.bytes
+        if read > most_bytes and batch is not batches[0]:
+            return
+        yield batch
 
 
 class BulkLane(Protocol):

@@ -146,6 +146,7 @@ def run_sync(
     finally:
         planner.spool.close()
         with suppress(WarehouseError), warehouse.session():  # it must not hide why the run stopped
+            ledger.batches.take_notes()
             report = sync.report(before)
             ledger.drop_plan()
             texts = {"operations": report.operations, "kinds": dict(planner.kinds)}

@@ -262,6 +262,7 @@ class Ledger:
             statements.append(self.rejections.resolve(batches, at))
         statements.append(self.batches.closing(batches, "confirmed", at))
         with self.warehouse.session():
+            self.batches.take_notes()
             counts = self.warehouse.table(
                 f"select operation, count(*) as n from {self.plan} where {within(batches)} "
                 f"and key not in ({rejected}) group by operation"

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from c360_platform.warehouse.bigquery_client import make_client as make_default_client
@@ -141,6 +142,10 @@ class BigQueryWarehouse:
 
     def own_schema(self, name: str) -> str:
         return self.dataset_prefix + name
+
+    def notes_path(self, name: str) -> Path | None:
+        del name
+        return None
 
     def create_schema(self, schema: str) -> None:
         """Asks first: an account that may not create datasets can work in those that are there."""

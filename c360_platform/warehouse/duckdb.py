@@ -167,6 +167,9 @@ class DuckDBWarehouse:
     def own_schema(self, name: str) -> str:
         return name
 
+    def notes_path(self, name: str) -> Path | None:
+        return self.path.with_name(f"{self.path.name}.{name}")
+
     def create_schema(self, schema: str) -> None:
         quoted = schema.replace('"', '""')
         self.execute(f'create schema if not exists "{quoted}"')

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ class Warehouse(Protocol):
 
     def own_schema(self, name: str) -> str:
         """The schema in which this installation keeps what it calls `name`; on BigQuery with its prefix."""
+        ...
+
+    def notes_path(self, name: str) -> Path | None:
+        """A file for small notes beside an embedded warehouse; None where nothing is beside it."""
         ...
 
     def create_schema(self, schema: str) -> None:

@@ -96,8 +96,8 @@ def test_case_03_a_run_killed_while_the_state_commits_leaves_the_old_state_or_th
 
 
 def _copied(source: Path, target: Path) -> Path:
-    """A database with its log."""
-    for suffix in ("", ".wal"):
+    """A database with its log and what is noted beside it."""
+    for suffix in ("", ".wal", f".{PROFILES.name}.accepted"):
         target.with_name(target.name + suffix).unlink(missing_ok=True)
         if source.with_name(source.name + suffix).exists():
             shutil.copy(source.with_name(source.name + suffix), target.with_name(target.name + suffix))
