@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, plan_columns, rejection_of
-from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
+from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.payloads import SEPARATOR, import_body, single_body
 from c360_platform.activation.transport import FORGOTTEN, ImportJob
@@ -76,9 +76,18 @@ class Imports:
             taken
             for batch in finished
             if jobs[batch.job_id].status == FORGOTTEN and batch.sends < _MOST_SENDS
-            for taken in self._sender.send(batch)
+            for taken in self._send_again(batch)
         ]
         return [batch for batch in waiting if not jobs[batch.job_id].is_finished] + again
+
+    def _send_again(self, batch: Batch) -> list[Batch]:
+        """A batch whose job Klaviyo has forgotten; if it is refused now, nobody will ever know."""
+        try:
+            return self._sender.send(batch)
+        except SyncRefused as refusal:
+            self.run.ledger.may_be_there(batch)
+            self.run.ledger.failed([batch], self.run.moment(), str(refusal))
+            raise
 
     def _is_applied(self, batch: Batch, job: ImportJob) -> bool:
         """Whether the rows of a finished job are in Klaviyo, apart from those that it names."""

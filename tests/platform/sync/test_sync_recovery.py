@@ -155,9 +155,6 @@ def test_an_event_that_changed_while_its_batch_was_open_is_recorded_once(shop: S
     assert forms == {(changed["email"], changed["event_name"])}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a forgotten import into a deleted list stays open and is refused for ever"
-)
 def test_a_forgotten_import_into_a_list_that_was_deleted_is_given_up(shop: Shop) -> None:
     everybody = [f"person{number}@shop.example" for number in range(1, 26)]
     shop.segment(everybody)
