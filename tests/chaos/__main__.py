@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     first = random.SystemRandom().randrange(10**9) if chosen.seed is None else chosen.seed
     _say(f"{chosen.worlds} worlds from seed {first}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no process is left behind
     started = said = time.monotonic()
     verdicts: list[Verdict] = []
     failed = 0
@@ -58,7 +60,10 @@ def worlds(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
         yield from map(live, seeds)
         return
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(live, seeds)
+        try:
+            yield from pool.map(live, seeds)
+        finally:
+            pool.shutdown(cancel_futures=True)  # else leaving early would wait for all the others
 
 
 def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
