@@ -72,21 +72,20 @@ class Imports:
         finished = [batch for batch in waiting if jobs[batch.job_id].is_finished]
         applied = [batch for batch in finished if self._is_applied(batch, jobs[batch.job_id])]
         self.run.confirm(applied)
-        again = [
-            taken
-            for batch in finished
-            if jobs[batch.job_id].status == FORGOTTEN and batch.sends < _MOST_SENDS
-            for taken in self._send_again(batch)
-        ]
+        forgotten = [batch for batch in finished if jobs[batch.job_id].status == FORGOTTEN]
+        again = self._send_again([batch for batch in forgotten if batch.sends < _MOST_SENDS])
         return [batch for batch in waiting if not jobs[batch.job_id].is_finished] + again
 
-    def _send_again(self, batch: Batch) -> list[Batch]:
-        """A batch whose job Klaviyo has forgotten; if it is refused now, nobody will ever know."""
+    def _send_again(self, forgotten: Sequence[Batch]) -> list[Batch]:
+        """Batches whose jobs Klaviyo has forgotten; if they are refused now, nobody will ever know."""
         try:
-            return self._sender.send(batch)
+            return [taken for batch in forgotten for taken in self._sender.send(batch)]
         except SyncRefused as refusal:
-            self.run.ledger.may_be_there(batch)
-            self.run.ledger.failed([batch], self.run.moment(), str(refusal))
+            known = {batch.batch_id for batch in self.run.ledger.open_batches}
+            for batch in forgotten:
+                if batch.batch_id in known:
+                    self.run.ledger.may_be_there(batch)
+                    self.run.ledger.failed([batch], self.run.moment(), str(refusal))
             raise
 
     def _is_applied(self, batch: Batch, job: ImportJob) -> bool:
