@@ -22,11 +22,19 @@ UNLIMITED = 1_000_000  # the sandboxes of these tests refuse nothing
 
 
 class Warehouse:
-    """A DuckDB file and dlt's working directory."""
+    """A DuckDB file and dlt's working directory.
+
+    Opening the file costs more than most of what is done in it, so it is not closed between two visits until
+    another process needs it.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / "warehouse.duckdb"
         self.dlt_home = home / "dlt"
+        self._kept_open = duckdb.connect(str(self.path))
+
+    def close(self) -> None:
+        self._kept_open.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as connection:

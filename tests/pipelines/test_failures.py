@@ -165,6 +165,7 @@ def test_calls_are_paced_only_beyond_the_allowance() -> None:
 
 
 def test_a_warehouse_that_another_process_holds_is_named(zendesk: ZendeskAccount) -> None:
+    zendesk.warehouse.close()
     path = zendesk.warehouse.path
     holder = subprocess.Popen(
         [

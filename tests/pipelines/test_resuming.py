@@ -29,6 +29,7 @@ def test_loads_that_are_killed_again_and_again_are_finished_by_the_next_one(
     store = zendesk.sandbox.store
     points = [f"{source}.{instant}" for source in ("zendesk", "klaviyo") for instant in INSTANTS]
     warehouse = zendesk.warehouse
+    warehouse.close()
 
     killed = subprocess.run(
         [
@@ -83,6 +84,7 @@ def test_case_38_dropping_the_schema_loads_everything_anew(zendesk: ZendeskAccou
 
 def test_a_plain_connection_of_the_same_process_may_stay_open(zendesk: ZendeskAccount) -> None:
     zendesk.tickets(range(1, 4))
+    zendesk.warehouse.close()
 
     with duckdb.connect(str(zendesk.warehouse.path)) as neighbour:
         neighbour.execute("set TimeZone = 'UTC'")
