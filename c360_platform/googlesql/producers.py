@@ -64,6 +64,7 @@ def syncs(scene: Scene) -> None:
         ledger.prepare()
         with suppress(SyncError, Refused):
             Planner(spec, scene.warehouse, ledger, NOW).make()
+            ledger.drop_plan()
     for spec in scene.one_of_each_kind:
         ledger = Ledger(scene.warehouse, spec.name)
         for form, overrides in _forms(scene, spec):
@@ -116,11 +117,13 @@ def _upgrade(scene: Scene) -> None:
 
 def sync_comparison(scene: Scene) -> None:
     """Reading the models back, to compare them with Klaviyo."""
-    from c360_platform.activation.verify import expected_rows
+    from c360_platform.activation.verify import _withheld, expected_rows
 
     for spec in scene.specs:
         with suppress(Refused):
             expected_rows(spec, scene.warehouse)
+        with suppress(Refused):
+            _withheld(spec, scene.warehouse)
 
 
 def dry_runs(scene: Scene) -> None:
