@@ -42,6 +42,7 @@ class Automation:
 def test_a_failing_test_holds_back_the_pushes_of_its_run_and_of_others_until_it_passes(
     tiny_shop: TinyShop,
 ) -> None:
+    """One walk, because every build is a dbt process; one of them is a full refresh, and told from the others."""
     automation = Automation(tiny_shop)
     assert tiny_shop.run("loop").success
     assert automation.pushes() == set()  # the loop has pushed already
@@ -51,6 +52,7 @@ def test_a_failing_test_holds_back_the_pushes_of_its_run_and_of_others_until_it_
     failed = tiny_shop.run("loop")
 
     assert not failed.success
+    assert not was_full_refresh(tiny_shop)
     [failure] = [event for event in failed.all_node_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data.description == (
         "dbt build: test not_null_klaviyo_profiles_first_name failed for 1 row"
@@ -60,21 +62,24 @@ def test_a_failing_test_holds_back_the_pushes_of_its_run_and_of_others_until_it_
     assert automation.pushes() == set()
 
     tiny_shop.execute("update crm.contacts set first_name = 'Nemo' where first_name is null")
-    assert tiny_shop.run("transform").success
+    assert tiny_shop.run("full_refresh").success
 
+    assert was_full_refresh(tiny_shop)
     assert automation.pushes() == {PROFILES, EVERYBODY, EVENTS}
     assert tiny_shop.in_klaviyo("kl_profile") == 4
 
-
-def test_a_test_that_reads_several_models_holds_back_the_pushes_too(tiny_shop: TinyShop) -> None:
-    automation = Automation(tiny_shop)
-    assert tiny_shop.run("loop").success
-    automation.pushes()
-
+    # A test that reads several models holds back as well.
     tiny_shop.execute("insert into shipments.dhl_events values ('T9', 'stranger@example.com', now())")
     assert not tiny_shop.run("transform").success
 
+    assert not was_full_refresh(tiny_shop)
     assert EVENTS not in automation.pushes()
+
+
+def was_full_refresh(shop: TinyShop) -> bool:
+    """Whether dbt's latest build was told to make incremental models anew."""
+    results = json.loads((shop.settings.dbt_home / "target" / "run_results.json").read_text())
+    return bool(results["args"].get("full_refresh", False))
 
 
 def test_a_hole_in_the_raw_data_stops_everything_that_would_be_built_on_it(tiny_shop: TinyShop) -> None:
@@ -125,7 +130,9 @@ def test_a_raw_table_is_found_under_the_other_names_that_the_contract_gives_it(t
     assert observation.data_version.startswith("1@20")
 
 
-def test_rows_that_klaviyo_refuses_warn_and_the_others_go_through(tiny_shop: TinyShop) -> None:
+def test_events_go_before_profiles_and_lists_and_rows_that_klaviyo_refuses_warn_alone(
+    tiny_shop: TinyShop,
+) -> None:
     tiny_shop.execute("insert into crm.contacts values ('nine..nine@example.com', 'Nine')")
 
     run = tiny_shop.run("loop")
@@ -138,21 +145,9 @@ def test_rows_that_klaviyo_refuses_warn_and_the_others_go_through(tiny_shop: Tin
     [push] = run.asset_materializations_for_node("klaviyo__klaviyo_profiles")
     counters = {name: push.metadata[name].value for name in ("planned", "confirmed", "rejected", "pending")}
     assert counters == {"planned": 4, "confirmed": 3, "rejected": 1, "pending": 0}
-
-
-def test_lists_come_after_profiles_in_one_run(tiny_shop: TinyShop) -> None:
-    run = tiny_shop.run("loop")
-
     steps = [event.step_key for event in run.all_events if event.is_step_start]
     assert steps.index("klaviyo__klaviyo_profiles") < steps.index("klaviyo__seg_everybody")
     assert steps.index("klaviyo__events_shipments") < steps.index("klaviyo__klaviyo_profiles")
-
-
-def test_a_full_refresh_tells_dbt_so_and_a_usual_build_does_not(tiny_shop: TinyShop) -> None:
-    results = tiny_shop.settings.dbt_home / "target" / "run_results.json"
-    for job, is_full in (("full_refresh", True), ("transform", False)):
-        assert tiny_shop.run(job).success
-        assert json.loads(results.read_text())["args"].get("full_refresh", False) is is_full
 
 
 def test_schedules_are_those_that_were_promised(tiny_shop: TinyShop) -> None:

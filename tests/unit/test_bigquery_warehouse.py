@@ -534,13 +534,20 @@ def test_a_credentials_file_that_is_none_is_named(
 
 
 def test_without_credentials_a_command_says_so_within_seconds(tmp_path: Path) -> None:
-    """In a process of its own: google-auth reads the environment once."""
+    """In a process of its own: google-auth reads the environment once. The prefix is that of another test, so
+    that one manifest serves both.
+    """
     bare = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+    bare |= {
+        "C360_ENV": "staging",
+        "C360_BIGQUERY_PROJECT": PROJECT,
+        "C360_BIGQUERY_DATASET_PREFIX": "dev_anna_",
+    }
     started = time.monotonic()
     done = subprocess.run(
         [str(Path(sys.executable).with_name("c360")), "plan", "--home", str(tmp_path / "home")],
         cwd=PROJECT_ROOT,
-        env=bare | {"HOME": str(tmp_path), "C360_ENV": "staging", "C360_BIGQUERY_PROJECT": PROJECT},
+        env=bare,
         capture_output=True,
         text=True,
         timeout=120,
