@@ -135,7 +135,7 @@ def say_next_steps(settings: Settings) -> None:
     console.print(
         "\nWhere to look next\n"
         f"  make dev: the Dagster UI with this run (c360 dev --home {home})\n"
-        f"  c360 run --home {home}: the loop again; nothing changed, nothing is written\n"
+        f"  c360 run --home {home}: the loop again; only what has changed is written\n"
         f"  {_where_tables_are(settings)}: {own}marts.dim_customers, {own}marts.seg_*, {own}c360_sync.*",
         markup=False,
     )

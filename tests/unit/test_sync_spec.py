@@ -28,6 +28,7 @@ models:
           properties:
             lifetime_revenue: LTV
             total_orders: Total Orders
+          create: always
 """
 SEGMENT = """\
   - name: seg_vip
@@ -123,6 +124,20 @@ def test_a_mistake_names_file_line_and_model(
 
     assert found, problems(tmp_path, PROFILES.replace(*typo))
     assert found[0].startswith(f"{FILE}:{line}: model klaviyo_profiles: ")
+
+
+def test_who_may_become_a_profile_is_said_by_a_column_or_not_at_all(tmp_path: Path) -> None:
+    def with_policy(lines: str) -> str:
+        return PROFILES.replace("create: always", lines)
+
+    [unnamed] = problems(tmp_path, PROFILES.replace("          create: always\n", ""))
+    assert "name the boolean column with `consent`" in unnamed
+    [unknown] = problems(tmp_path, with_policy("consent: accepts"))
+    assert "unknown column `accepts`" in unknown
+    [mapped] = problems(tmp_path, with_policy("create: never\n          unset: [LTV]"))
+    assert "`LTV` is mapped under properties" in mapped
+    [spec] = load(tmp_path, with_policy("create: never\n          unset: [Old Stage]"))
+    assert (spec.create, spec.unset, spec.consent) == ("never", ("Old Stage",), None)
 
 
 def test_a_missing_block_or_key_is_named(tmp_path: Path) -> None:
