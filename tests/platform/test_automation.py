@@ -42,7 +42,7 @@ class Automation:
 def test_a_failing_test_holds_back_the_pushes_of_its_run_and_of_others_until_it_passes(
     tiny_shop: TinyShop,
 ) -> None:
-    """One walk, because every build is a dbt process; one of them is a full refresh, and told from the others."""
+    """One walk, because every build is a dbt process; one of them is a full refresh, and told from others."""
     automation = Automation(tiny_shop)
     assert tiny_shop.run("loop").success
     assert automation.pushes() == set()  # the loop has pushed already
