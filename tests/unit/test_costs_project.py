@@ -19,6 +19,7 @@ from c360_platform.costs.measure import Measured, grows
 from c360_platform.costs.project import estimate_project
 from c360_platform.costs.report import lines
 from c360_platform.costs.tables import Shape, Size
+from c360_platform.googlesql.check import ANY_PROJECT
 from c360_platform.googlesql.compiled import AS_OF, CompiledProject, Node, compile_project
 
 DAY = date.fromisoformat(AS_OF)
@@ -31,7 +32,10 @@ RAW_EVENTS = (
 )
 # Two models that somebody might add tomorrow: one forgets the window.
 CARELESS, CAREFUL = "rpt_scans_ever", "rpt_scans_of_late"
-SCANS = "select tracking_number, count(*) as scans from `project`.`shipments`.`dhl_events` {where} group by 1"
+SCANS = (
+    f"select tracking_number, count(*) as scans from `{ANY_PROJECT}`.`shipments`.`dhl_events` "
+    "{where} group by 1"
+)
 
 
 def made_up(project: CompiledProject) -> Measured:
@@ -50,7 +54,7 @@ def model(name: str, sql: str) -> Node:
         kind="model",
         name=name,
         file=f"models/{name}.sql",
-        path=("project", "marts", name),
+        path=(ANY_PROJECT, "marts", name),
         config={"materialized": "table"},
         sql=sql,
     )
@@ -58,7 +62,8 @@ def model(name: str, sql: str) -> Node:
 
 @pytest.fixture(scope="module")
 def project() -> CompiledProject:
-    compiled = compile_project(Path(__file__).parents[2] / "dbt_project", project="project")
+    # By the name that the tests of the SQL check use: what is compiled for one serves both.
+    compiled = compile_project(Path(__file__).parents[2] / "dbt_project", project=ANY_PROJECT)
     added = [
         model(CARELESS, SCANS.format(where="")),
         model(CAREFUL, SCANS.format(where="where received_at >= timestamp '2026-06-20 00:00:00+00'")),
@@ -75,7 +80,7 @@ def estimate(project: CompiledProject) -> Estimate:
 def models_reading(estimate: Estimate, size: Size, form: str, table: tuple[str, str]) -> Mapping[str, float]:
     """Bytes of a raw table that models scan, by model."""
     models = {job.statement.name for job in estimate.jobs[form] if job.statement.group == "models"}
-    read = estimate.by_table(size, form)["project", *table]
+    read = estimate.by_table(size, form)[ANY_PROJECT, *table]
     return {name: scanned for name, scanned in read.items() if name in models}
 
 
