@@ -39,7 +39,8 @@ PROFILE_FIELDS = (
 )
 
 Column = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+# Without control characters and separators, which the two engines write differently.
+Name = Annotated[str, Field(min_length=1, max_length=255, pattern="^[^\\x00-\\x1f\\u2028\\u2029]*$")]
 
 
 class RemovalFuse(BaseModel):

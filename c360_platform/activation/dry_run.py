@@ -20,7 +20,7 @@ from c360_platform.activation.imports import Singles
 from c360_platform.activation.known_profiles import KnownProfiles
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.masking import masked_address, masked_value
-from c360_platform.activation.payloads import LANES, SEPARATOR, Slice, slices
+from c360_platform.activation.payloads import LANES, Slice, slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
@@ -44,8 +44,9 @@ def forecast(
         ledger.prepare()
         ledger.read_open()
         try:
-            with Planner(spec, warehouse, ledger, now).preview() as (table, counts):
-                return _Reader(spec, ledger, table, now, unmask=unmask).read(counts, people)
+            planner = Planner(spec, warehouse, ledger, now)
+            with planner.preview() as (table, counts):
+                return _Reader(planner, table, unmask=unmask).read(counts, people)
         except SyncFailed as error:
             return Forecast(spec.name, spec.object, spec.list_name, failed=str(error))
 
@@ -53,7 +54,9 @@ def forecast(
 class _Reader:
     """Reads one previewed plan; every method is a query or two."""
 
-    def __init__(self, spec: SyncSpec, ledger: Ledger, table: str, now: datetime, *, unmask: bool) -> None:
+    def __init__(self, planner: Planner, table: str, *, unmask: bool) -> None:
+        spec, ledger, now = planner.spec, planner.ledger, planner.now
+        self.planner = planner
         self.spec = spec
         self.ledger = ledger
         self.warehouse = ledger.warehouse
@@ -125,10 +128,8 @@ class _Reader:
         import numpy as np
         import pyarrow.compute as pc
 
-        size = f"coalesce({self.ledger.dialect.bytes('payload')}, 1)"  # as it lies in a run's spool
         rows = self.warehouse.table(
-            f"select lane, position, {size} as size from {self.table} "
-            "where lane is not null order by position"
+            f"select lane, position, size from {self.table} where lane is not null order by position"
         )
         found: list[Slice] = []
         for lane in LANES:
@@ -182,17 +183,21 @@ class _Reader:
         chosen = (
             f"select * from ({ranked}) as ranked where place <= {people} or (is_known and place <= {most})"
         )
-        columns = "operation, payload, cleared, recipient, metric, occurred_s, problem, is_new"
+        columns = "operation, cleared, recipient, metric, occurred_s, problem, is_new, planned.position"
         source = (
             f"from {self.table} as planned join ({chosen}) as chosen on chosen.position = planned.position"
         )
         rows = self.warehouse.table(f"select key, {columns}, is_known, place {source}").to_pylist()
         profiles = self.known.of(f"select key {source}") if most else {}
+        wanted = f"lane is not null and position in (select position from ({chosen}) as picked)"
+        payloads = self.planner.preview_payloads(self.table, wanted)
+        for row in rows:
+            row["payload"] = payloads.get(row["position"], "")
         counted = self._rows("count(*) as n", where=is_known)[0]["n"] if compares else 0
         for row in rows:
             if row["is_known"] and compares:
                 profile = profiles.get(row["key"])
-                row["changes"] = None if profile is None else _changes(row, profile)
+                row["changes"] = None if profile is None or not row["payload"] else _changes(row, profile)
         found = [row["changes"] for row in rows if row.get("changes") is not None]
         changed = Changed(
             rows=counted,
@@ -252,7 +257,7 @@ def _most_first(counted: Mapping[str, int]) -> dict[str, int]:
 
 
 def _changes(row: Mapping[str, Any], profile: Mapping[str, Any]) -> list[Change]:
-    return list(changes(row["payload"].removesuffix(SEPARATOR), row["cleared"] or "", profile))
+    return list(changes(row["payload"], row["cleared"] or "", profile))
 
 
 def _in_turn(rows: Sequence[dict[str, Any]], people: int) -> list[dict[str, Any]]:

@@ -141,9 +141,10 @@ class Planner:
 
     @contextmanager
     def preview(self) -> Iterator[tuple[str, PlanCounts]]:
-        """The plan in a table of its own for as long as the block lasts: COLUMNS and payload.
+        """The plan in a table of its own for as long as the block lasts: COLUMNS, and size, the bytes of a
+        payload as it lies in a spool.
 
-        A payload ends with the separator of `payloads`. Nothing is held: `PlanCounts.held` says what would.
+        Nothing is held: `PlanCounts.held` says what would. `preview_payloads` has the payloads of some rows.
         """
         query = self._query()
         source_rows = self._source_rows()
@@ -152,7 +153,7 @@ class Planner:
         order = "order by recipient, occurred_s, key" if self.spec.object == "events" else ""
         self.warehouse.execute(
             f"create or replace table {table} as select row_number() over ({order}) as position, {listed}, "
-            f"payload from ({query.due_rows()}) as due"
+            f"coalesce({self.ledger.dialect.bytes('payload')}, 1) as size from ({query.due_rows()}) as due"
         )
         try:
             rows = self.warehouse.table(
@@ -168,6 +169,12 @@ class Planner:
         finally:
             self.warehouse.execute(f"drop table if exists {table}")
 
+    def preview_payloads(self, table: str, wanted: str) -> dict[int, str]:
+        """Position to payload of those rows of a preview that satisfy a condition over its columns."""
+        rows = self.warehouse.table(self._query().planned_rows(table, wanted))
+        payloads = (payload.removesuffix(SEPARATOR) for payload in rows["payload"].to_pylist())
+        return dict(zip(rows["position"].to_pylist(), payloads, strict=True))
+
     def render(self, batches: Sequence[Batch]) -> Iterator[tuple[str, Integers, pa.Array]]:
         """Payloads of batches that an earlier run planned; rows that have changed since leave the plan."""
         import pyarrow as pa
@@ -176,7 +183,7 @@ class Planner:
         rejected = self.ledger.rejections.of_batches(batches)
         wanted = f"{within(batches)} and key not in ({rejected})"
         found: list[pa.Table] = []
-        for rows in self.warehouse.query(query.open_rows(wanted)):
+        for rows in self.warehouse.query(query.planned_rows(self.ledger.plan, wanted)):
             for lane in rows["lane"].unique().to_pylist():
                 mask = is_one_of(rows["lane"], [lane])
                 yield lane, numbers(rows["position"].filter(mask)), rows["payload"].filter(mask)
@@ -336,13 +343,3 @@ class _PlanWriter:
         if self._waiting:
             self.ledger.add_to_plan(pa.concat_tables(self._waiting).select(list(COLUMNS)))
             self._waiting = []
-
-
-def plan_sync(spec: SyncSpec, warehouse: Warehouse, *, now: datetime) -> PlanCounts:
-    """What a run would do, without a call to Klaviyo. Raises like `Planner.make`."""
-    ledger = Ledger(warehouse, spec.name)
-    with warehouse.session():
-        ledger.prepare()
-        ledger.read_open()
-        with Planner(spec, warehouse, ledger, now).preview() as (_, counts):
-            return counts

@@ -81,13 +81,13 @@ rendered as (
 {self._sized()}
 {"order by recipient, occurred_s, key" if self.is_event else ""}"""
 
-    def open_rows(self, wanted: str) -> str:
-        """The rows of open batches that can be sent again as they were: position, lane, payload.
+    def planned_rows(self, plan: str, wanted: str) -> str:
+        """Rows of a plan that can be sent as they were planned: position, lane, payload.
 
-        `wanted` is a condition over the plan's rows. Those that have changed since are left out, and whatever
-        is not fit to be sent any more.
+        `wanted` is a condition over the rows of the table `plan`. Those that have changed since are left out,
+        and whatever is not fit to be sent any more.
         """
-        d, row, plan = self.dialect, self.row, self.ledger.plan
+        d, row = self.dialect, self.row
         problem = " or ".join(f"({condition})" for condition, _ in row.problems)
         return f"""
 with planned as (

@@ -64,7 +64,7 @@ def compare(spec: SyncSpec, warehouse: Warehouse, api_key: SecretStr, base_url: 
         options={"USE_DICTIONARY_FOR_RESPONSE_DATA": True},
     )
     expected = expected_rows(spec, warehouse)
-    withheld = _withheld(spec, warehouse) & expected.keys()
+    withheld = withheld_keys(spec, warehouse) & expected.keys()
     if spec.object == "events":
         found = _events(client, metrics={row[METRIC] for row in expected.values()})
     elif spec.object == "list":
@@ -100,7 +100,7 @@ def expected_rows(spec: SyncSpec, warehouse: Warehouse) -> dict[str, Row]:
     }
 
 
-def _withheld(spec: SyncSpec, warehouse: Warehouse) -> set[str]:
+def withheld_keys(spec: SyncSpec, warehouse: Warehouse) -> set[str]:
     """People of the model who may not become new profiles, and whom no ingest and no push knew."""
     if spec.create == "always" or spec.object == "events":
         return set()
