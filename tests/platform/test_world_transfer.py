@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -21,8 +21,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Warehouse:
-    return open_warehouse(warehouse_path=tmp_path / "target.duckdb")
+def target(tmp_path: Path) -> Iterator[Warehouse]:
+    warehouse = open_warehouse(warehouse_path=tmp_path / "target.duckdb")
+    with warehouse.session():  # a transfer opens the file a hundred times, which is no part of these tests
+        yield warehouse
 
 
 def made(directory: Path, *, seed: int) -> Path:
