@@ -67,7 +67,7 @@ COLUMNS = {
     "problem": "s",
 }
 SENT = ("create", "update", "clear", "add", "remove", "event")
-_KEPT_ROWS = 250_000  # rows of the plan that wait in memory before they are appended to its table
+_KEPT_ROWS = 100_000  # rows of the plan that wait in memory before they are appended to its table
 
 
 @dataclass(frozen=True, slots=True)

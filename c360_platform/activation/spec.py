@@ -184,7 +184,9 @@ class _BlockReader:
             elif name in (*PROFILE_FIELDS, "email") and not isinstance(block, EventsBlock):
                 self._problem(("properties", column), f"`{name}` is Klaviyo's own field: map it under fields")
         for name in () if isinstance(block, EventsBlock) else block.unset:
-            if name in block.properties.values():
+            if name in (*PROFILE_FIELDS, "email"):
+                self._problem(("unset",), f"`{name}` is Klaviyo's own field: only properties can be unset")
+            elif name in block.properties.values():
                 self._problem(("unset",), f"`{name}` is mapped under properties: drop it from one of the two")
         for section, names in (("fields", fields), ("properties", block.properties)):
             for column, other in _doubles(names):

@@ -136,6 +136,8 @@ def test_who_may_become_a_profile_is_said_by_a_column_or_not_at_all(tmp_path: Pa
     assert "unknown column `accepts`" in unknown
     [mapped] = problems(tmp_path, with_policy("create: never\n          unset: [LTV]"))
     assert "`LTV` is mapped under properties" in mapped
+    [field] = problems(tmp_path, with_policy("create: never\n          unset: [first_name]"))
+    assert "only properties can be unset" in field
     [spec] = load(tmp_path, with_policy("create: never\n          unset: [Old Stage]"))
     assert (spec.create, spec.unset, spec.consent) == ("never", ("Old Stage",), None)
 
