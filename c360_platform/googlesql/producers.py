@@ -117,13 +117,13 @@ def _upgrade(scene: Scene) -> None:
 
 def sync_comparison(scene: Scene) -> None:
     """Reading the models back, to compare them with Klaviyo."""
-    from c360_platform.activation.verify import _withheld, expected_rows
+    from c360_platform.activation.verify import withheld_keys, expected_rows
 
     for spec in scene.specs:
         with suppress(Refused):
             expected_rows(spec, scene.warehouse)
         with suppress(Refused):
-            _withheld(spec, scene.warehouse)
+            withheld_keys(spec, scene.warehouse)
 
 
 def dry_runs(scene: Scene) -> None:

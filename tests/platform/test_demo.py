@@ -51,7 +51,7 @@ def test_orders_and_money_of_the_world_reach_the_customers(small_home: Settings)
 def test_one_changed_order_changes_one_profile_and_newly_known_people_follow(
     lived_in_home: LivedInHome,
 ) -> None:
-    """Buyers who had not agreed are known since the shipment events of the first loop, and nobody else is new."""
+    """Buyers who had not agreed are known since the shipment events of the first loop; nobody else is new."""
     with duckdb.connect(str(lived_in_home.settings.warehouse_path)) as connection:
         [(order_id,)] = connection.sql(
             """
