@@ -169,9 +169,9 @@ class Planner:
         finally:
             self.warehouse.execute(f"drop table if exists {table}")
 
-    def preview_payloads(self, table: str, wanted: str) -> dict[int, str]:
-        """Position to payload of those rows of a preview that satisfy a condition over its columns."""
-        rows = self.warehouse.table(self._query().planned_rows(table, wanted))
+    def preview_payloads(self, table: str, sql: str) -> dict[int, str]:
+        """Position to payload of the rows of a preview for which a condition over its columns holds."""
+        rows = self.warehouse.table(self._query().planned_rows(table, sql))
         payloads = (payload.removesuffix(SEPARATOR) for payload in rows["payload"].to_pylist())
         return dict(zip(rows["position"].to_pylist(), payloads, strict=True))
 

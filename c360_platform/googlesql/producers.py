@@ -117,7 +117,7 @@ def _upgrade(scene: Scene) -> None:
 
 def sync_comparison(scene: Scene) -> None:
     """Reading the models back, to compare them with Klaviyo."""
-    from c360_platform.activation.verify import withheld_keys, expected_rows
+    from c360_platform.activation.verify import expected_rows, withheld_keys
 
     for spec in scene.specs:
         with suppress(Refused):

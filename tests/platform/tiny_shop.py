@@ -74,7 +74,8 @@ PROJECT = {
             description: People.
             config:
               tags: [klaviyo_sync]
-              meta: {klaviyo: {object: profiles, key: email, create: always, fields: {first_name: first_name}}}
+              meta:
+                klaviyo: {object: profiles, key: email, create: always, fields: {first_name: first_name}}
             columns:
               - name: email
               - name: first_name
