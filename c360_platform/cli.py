@@ -193,7 +193,11 @@ def bench(
         int, typer.Option("--customers", min=1, help="Size of the world to build.")
     ] = 20_000,
     long: Annotated[
-        bool, typer.Option("--long", help="Also a million tickets and a million profiles, and the limits for a minute; takes 8 GB of disk.")
+        bool,
+        typer.Option(
+            "--long",
+            help="Also a million tickets and profiles, and a minute under the limits; takes 8 GB of disk.",
+        ),
     ] = False,
 ) -> None:
     """Print what the platform costs as ratios to a floor measured in the same run."""
