@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from c360_platform.loop import run_job
 from c360_platform.settings import load_settings
@@ -22,9 +24,14 @@ def main(job: str, outcome_path: str) -> None:
         "warnings": outcome.warnings,
         "step_seconds": outcome.step_seconds,
         "rows": outcome.rows,
-        "pushes": {sync: dict(counters) for sync, counters in outcome.pushes.items()},
+        "pushes": {sync: _numbers(counters) for sync, counters in outcome.pushes.items()},
     }
     Path(outcome_path).write_text(json.dumps(told, default=str))
+
+
+def _numbers(counters: Mapping[str, Any]) -> dict[str, int | float]:
+    """A push's counters without what its metadata shows beside them, such as tables."""
+    return {name: value for name, value in counters.items() if isinstance(value, int | float)}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The whole loop, twice, on DuckDB and on BigQuery over the wire: same shop, same marts, same Klaviyo.
 
 Both homes are run by Dagster as `c360 run` does it, with dbt's tests: ingest, build, check, push. The second
-run finds nothing new.
+run sends whom the first one withheld and its events made known to Klaviyo, the third finds nothing new.
 """
 
 from __future__ import annotations
@@ -23,23 +23,26 @@ from tests.warehouse.wire.statements import refused
 
 CUSTOMERS = int(os.environ.get("WIRE_CUSTOMERS", "5000"))
 LAYERS = ("identity", "intermediate", "marts")
-COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending")
+COUNTERS = ("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "withheld", "leaving")
 # When Klaviyo changed a profile last: each home's was written to at a moment of its own.
 WRITTEN_BY_CLOCK = {"identity_records": {"updated_at"}}
 
 
 @dataclass(frozen=True)
 class Loops:
-    """Both homes after two loops; everything by engine: local first, staging second."""
+    """Both homes after three loops; everything by engine: local first, staging second.
+
+    `first_state` is the ledger after the first loop; `before` and `klaviyo_before` are what the third found.
+    """
 
     homes: tuple[Home, Home]
     first: list[dict[str, Any]]
     second: list[dict[str, Any]]
+    third: list[dict[str, Any]]
     before: dict[str, list[dict[str, Any]]]
     klaviyo_before: list[dict[str, set[Any]]]
-    state_before: list[list[dict[str, Any]]]
-    first_writes: list[dict[str, int]]
-    second_writes: list[dict[str, int]]
+    first_state: list[list[dict[str, Any]]]
+    writes: list[list[dict[str, int]]]
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +53,19 @@ def loops(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Itera
     _make_worlds(local, staging, emulator)
     with open_homes(local, staging, emulator.environment) as homes:
         first = run_both(homes, "loop")
-        first_writes = [home.writes() for home in homes]
+        writes = [[home.writes() for home in homes]]
+        first_state = [_state(home) for home in homes]
+        second = run_both(homes, "loop")
+        writes.append([home.writes() for home in homes])
         before = {
             f"{schema}.{table}": homes[1].rows(schema, table)
             for schema in ("marts", "snapshots")
             for table in homes[1].tables(schema)
         }
         klaviyo = [home.klaviyo() for home in homes]
-        state = [_state(home) for home in homes]
-        second = run_both(homes, "loop")
-        second_writes = [home.writes() for home in homes]
-        yield Loops(homes, first, second, before, klaviyo, state, first_writes, second_writes)
+        third = run_both(homes, "loop")
+        writes.append([home.writes() for home in homes])
+        yield Loops(homes, first, second, third, before, klaviyo, first_state, writes)
 
 
 def _make_worlds(local: Any, staging: Any, emulator: Emulator) -> None:
@@ -79,6 +84,11 @@ def _state(home: Home) -> list[dict[str, Any]]:
     return home.rows("c360_sync", "state", columns)
 
 
+def _counters(outcome: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """By sync, the counters of its push."""
+    return {sync: {name: push[name] for name in COUNTERS} for sync, push in outcome["pushes"].items()}
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_table_holds_the_same_rows(loops: Loops, layer: str) -> None:
     local, staging = loops.homes
@@ -95,19 +105,21 @@ def test_every_table_holds_the_same_rows(loops: Loops, layer: str) -> None:
         if found := differences(ours, theirs):
             differing[table] = found
     assert differing == {}
-    assert sum(loops.second[0]["rows"][f"{layer}/{table}"] for table in tables) > CUSTOMERS
+    assert sum(loops.third[0]["rows"][f"{layer}/{table}"] for table in tables) > CUSTOMERS
 
 
 def test_the_plans_and_the_ledgers_are_identical(loops: Loops) -> None:
-    plans = [
-        {sync: {counter: push[counter] for counter in COUNTERS} for sync, push in outcome["pushes"].items()}
-        for outcome in loops.first
-    ]
-
-    assert plans[0] == plans[1]
-    assert sum(plan["confirmed"] for plan in plans[0].values()) > CUSTOMERS
-    assert differences(*loops.state_before) == []
-    assert len(loops.state_before[0]) > CUSTOMERS
+    for outcomes in (loops.first, loops.second, loops.third):
+        local, staging = (_counters(outcome) for outcome in outcomes)
+        assert local == staging
+    first, second = _counters(loops.first[0]), _counters(loops.second[0])
+    assert sum(push["confirmed"] for push in first.values()) > CUSTOMERS
+    assert sum(push["withheld"] for push in first.values()) > 0
+    assert {sync: push["confirmed"] + push["withheld"] for sync, push in second.items()} == {
+        sync: push["withheld"] for sync, push in first.items()
+    }
+    assert differences(*loops.first_state) == []
+    assert len(loops.first_state[0]) > CUSTOMERS
 
 
 def test_klaviyo_holds_the_same(loops: Loops) -> None:
@@ -116,11 +128,12 @@ def test_klaviyo_holds_the_same(loops: Loops) -> None:
     for what in ("profiles", "members", "events"):
         assert len(local[what]) > 0
         assert len(local[what] ^ staging[what]) == 0, what
-    assert loops.first_writes[0] == loops.first_writes[1] != {}
+    for local_writes, staging_writes in loops.writes[:2]:
+        assert local_writes == staging_writes != {}
 
 
-def test_a_second_run_writes_nothing_and_changes_nothing(loops: Loops) -> None:
-    assert loops.second_writes == [{}, {}]
+def test_a_run_without_news_writes_nothing_and_changes_nothing(loops: Loops) -> None:
+    assert loops.writes[2] == [{}, {}]
     assert [home.klaviyo() for home in loops.homes] == loops.klaviyo_before
     staging = loops.homes[1]
     changed = {
@@ -138,8 +151,8 @@ def test_assets_and_row_counts_are_the_same_in_both_environments(loops: Loops) -
         for home in loops.homes
     )
     assert local == staging
-    assert loops.second[0]["rows"] == loops.second[1]["rows"]
-    assert loops.second[1]["rows"].keys() >= {"marts/dim_customers", "zendesk/tickets", "klaviyo/profiles"}
+    assert loops.third[0]["rows"] == loops.third[1]["rows"]
+    assert loops.third[1]["rows"].keys() >= {"marts/dim_customers", "zendesk/tickets", "klaviyo/profiles"}
 
 
 def test_googles_analyser_accepts_every_statement_that_was_sent(loops: Loops, emulator: Emulator) -> None:
