@@ -37,8 +37,7 @@ class BatchRecords:
         self.notes = AcceptedNotes(path) if path else None
 
     def read(self) -> None:
-        """Read what an earlier run left open."""
-        self.take_notes()
+        """Read what an earlier run left open, as the warehouse knows it."""
         rows = self.warehouse.table(
             # distinct: an append whose answer was lost is made again
             f"select distinct {', '.join(BATCH_COLUMNS)} from {self.table} "
@@ -64,7 +63,7 @@ class BatchRecords:
         return known
 
     def take_notes(self) -> None:
-        """What was noted beside the warehouse goes into it; to be called before other changes."""
+        """What was noted beside the warehouse goes into it. Only for the run at work: the notes are its."""
         noted = self.notes.read() if self.notes else []
         if noted and self.notes:
             for start in range(0, len(noted), _RECORDED):

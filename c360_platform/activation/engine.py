@@ -184,6 +184,7 @@ class _Sync:
     def walk(self) -> None:
         run, ledger = self.run, self.run.ledger
         with ledger.warehouse.session():
+            ledger.batches.take_notes()
             ledger.read_open()
             ledger.close_orphans(run.now)
             is_asked = ledger.has_open_batches()

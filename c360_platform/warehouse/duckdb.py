@@ -171,7 +171,7 @@ class DuckDBWarehouse:
     def own_schema(self, name: str) -> str:
         return name
 
-    def notes_path(self, name: str) -> Path | None:
+    def notes_path(self, name: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{name}")
 
     def create_schema(self, schema: str) -> None:

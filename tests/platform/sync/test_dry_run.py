@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from c360_platform.activation.accepted_notes import Accepted, AcceptedNotes
 from c360_platform.activation.dry_run import forecast
 from c360_platform.activation.errors import SyncHeld
 from c360_platform.activation.expected_calls import expected_calls, minimal_seconds
@@ -259,3 +260,16 @@ def _ledger(shop: Shop) -> dict[str, list[dict[str, Any]]]:
         rows = {table: shop.ledger(f"select * from c360_sync.{table}") for table in sorted(tables)}
     assert not [table for table in tables if table.startswith(("plan_", "preview_"))]
     return {table: found for table, found in rows.items() if found}
+
+
+def test_a_dry_run_leaves_the_notes_of_a_run_at_work_alone(shop: Shop) -> None:
+    shop.profiles([person(1)])
+    path = shop.warehouse.notes_path(f"{PROFILES.name}.accepted")
+    notes = AcceptedNotes(path)
+    notes.add(Accepted("batch", "job", NOW, 1))
+
+    forecast(PROFILES, shop.warehouse, now=NOW)
+    assert notes.read() == [Accepted("batch", "job", NOW, 1)]
+
+    assert shop.run(PROFILES).confirmed == 1
+    assert notes.read() == []
