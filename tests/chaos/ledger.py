@@ -41,7 +41,7 @@ class LedgerBook:
             ).to_pylist()
             self.runs = warehouse.table("select sync, status, message from c360_sync.runs").to_pylist()
             self.batches = warehouse.table(
-                "select sync, status, settled_at, row_count, message from c360_sync.batches"
+                "select sync, lane, status, settled_at, row_count, message from c360_sync.batches"
             ).to_pylist()
 
     # At any time --------------------------------------------------------------------------------------------
@@ -52,7 +52,8 @@ class LedgerBook:
             key = row["key"]
             if row["sync"] == EVENTS.name and key not in found.events:
                 yield f"the state claims {key}, which Klaviyo has not"
-            on_list = not found.lists or key in found.members  # of a list that was deleted nobody knows yet
+            # Of a list that was deleted nobody knows yet, nor of a removal that a killed run may have made.
+            on_list = not found.lists or self._is_removing() or key in found.members
             if row["sync"] == MEMBERS.name and key in truth.now_members and not on_list:
                 yield f"the state claims that {key} is on the list"
             if row["sync"] == PROFILES.name:
@@ -62,6 +63,9 @@ class LedgerBook:
                     self._claims.append(((PROFILES.name, key, row["payload_hash"]), found.profiles[key]))
         for text in self._texts():
             yield from leaks(text, "the ledger")
+
+    def _is_removing(self) -> bool:
+        return any(row["lane"] == "remove" and row["settled_at"] is None for row in self.batches)
 
     def _claiming(self) -> list[Row]:
         """Rows of the state without a hash say only that something may have been written."""
