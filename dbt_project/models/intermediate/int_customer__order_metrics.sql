@@ -126,15 +126,9 @@ ranked as (
 
     select
         *,
-        percent_rank() over (
-            partition by total_orders > 0 order by days_since_last_order
-        ) as recency_rank,
-        percent_rank() over (
-            partition by total_orders > 0 order by total_orders
-        ) as frequency_rank,
-        percent_rank() over (
-            partition by total_orders > 0 order by lifetime_revenue
-        ) as monetary_rank
+        {{ rfm_rank('days_since_last_order', among='total_orders > 0') }} as recency_rank,
+        {{ rfm_rank('total_orders', among='total_orders > 0') }} as frequency_rank,
+        {{ rfm_rank('lifetime_revenue', among='total_orders > 0') }} as monetary_rank
     from measured
 
 ),
@@ -143,17 +137,12 @@ scored as (
 
     select
         *,
+        case when total_orders > 0 then {{ recency_score('recency_rank') }} end as recency_score,
         case
-            when total_orders > 0
-                then cast(5 - least(4, floor(5 * recency_rank)) as {{ type_integer() }})
-        end as recency_score,
-        case
-            when total_orders > 0
-                then cast(least(5, 1 + floor(5 * frequency_rank)) as {{ type_integer() }})
+            when total_orders > 0 then {{ frequency_or_monetary_score('frequency_rank') }}
         end as frequency_score,
         case
-            when total_orders > 0
-                then cast(least(5, 1 + floor(5 * monetary_rank)) as {{ type_integer() }})
+            when total_orders > 0 then {{ frequency_or_monetary_score('monetary_rank') }}
         end as monetary_score,
         concat(
             {%- for channel in var('channels') | sort %}
@@ -181,11 +170,7 @@ final as (
         ) as channels_count,
         case
             when total_orders > 0
-                then concat(
-                    cast(recency_score as {{ type_text() }}),
-                    cast(frequency_score as {{ type_text() }}),
-                    cast(monetary_score as {{ type_text() }})
-                )
+                then {{ rfm_cell('recency_score', 'frequency_score', 'monetary_score') }}
             else '000'
         end as rfm_segment,
         recency_score,

@@ -731,6 +731,13 @@ _CASES: tuple[Case, ...] = (
         UNNESTED,
     ),
     Case(
+        "x_integers",
+        "x_unnest(x_integers(0, 'v'), 'x')",
+        {"v": "int64"},
+        [(2, [0, 1, 2]), (0, [0]), (-1, []), (None, [])],
+        f"select n, x as value from {INPUT} cross join {{{{ CALL }}}}",
+    ),
+    Case(
         "x_md5",
         "x_md5('v')",
         {"v": "string"},
