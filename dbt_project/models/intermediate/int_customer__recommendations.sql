@@ -1,3 +1,5 @@
+-- A rule of the seed speaks first. Whom none fits is offered what is bought together with the customer's articles
+-- most markedly and is not theirs yet. How markedly is known for offers by a rule too, where baskets tell.
 {{ warehouse_layout(cluster_by=['customer_id']) }}
 
 with
@@ -17,6 +19,25 @@ product_metrics as (
 upsell_rules as (
 
     select * from {{ ref('upsell_rules') }}
+
+),
+
+buyers as (
+
+    select * from {{ ref('int_product__buyers') }}
+
+),
+
+affinities as (
+
+    select * from {{ ref('int_product__affinities') }}
+    where channel = 'all'
+
+),
+
+articles as (
+
+    select * from {{ ref('int_product__articles') }}
 
 ),
 
@@ -143,15 +164,128 @@ ranked as (
 
 ),
 
-final as (
+by_rule as (
 
     select
         customer_id,
         upsell_rule,
         replace(recommended_category, '{category}', category) as recommended_category,
-        replace(recommended_product, '{category}', category) as recommended_product
+        replace(recommended_product, '{category}', category) as recommended_product,
+        category as based_on
     from ranked
     where precedence = 1
+
+),
+
+-- How markedly an article is bought together with any of a category.
+affinities_to_categories as (
+
+    select
+        affinities.product_key,
+        articles.category,
+        max(affinities.lift) as lift
+    from affinities
+    inner join articles
+        on affinities.partner_product_key = articles.product_key
+    group by 1, 2
+
+),
+
+lifts_of_rules as (
+
+    select
+        by_rule.customer_id,
+        max(affinities_to_categories.lift) as lift
+    from by_rule
+    inner join buyers
+        on by_rule.customer_id = buyers.customer_id
+    inner join affinities_to_categories
+        on buyers.product_key = affinities_to_categories.product_key
+        and by_rule.recommended_category = affinities_to_categories.category
+    group by 1
+
+),
+
+without_rule as (
+
+    select
+        buyers.customer_id,
+        buyers.product_key
+    from buyers
+    left join by_rule
+        on buyers.customer_id = by_rule.customer_id
+    where by_rule.customer_id is null
+
+),
+
+offers as (
+
+    select
+        without_rule.customer_id,
+        affinities.product_key,
+        affinities.partner_product_key,
+        affinities.lift,
+        row_number() over (
+            partition by without_rule.customer_id
+            order by
+                affinities.lift desc,
+                affinities.orders_together desc,
+                affinities.partner_product_key,
+                affinities.product_key
+        ) as precedence
+    from without_rule
+    inner join affinities
+        on without_rule.product_key = affinities.product_key
+        and affinities.offer_rank <= {{ var('basket_offers_per_product') }}
+    left join without_rule as owned
+        on without_rule.customer_id = owned.customer_id
+        and affinities.partner_product_key = owned.product_key
+    where owned.customer_id is null
+
+),
+
+by_basket as (
+
+    select
+        offers.customer_id,
+        partners.category as recommended_category,
+        partners.product_name as recommended_product,
+        products.product_name as based_on,
+        offers.lift
+    from offers
+    inner join articles as products
+        on offers.product_key = products.product_key
+    inner join articles as partners
+        on offers.partner_product_key = partners.product_key
+    where offers.precedence = 1
+
+),
+
+final as (
+
+    select
+        by_rule.customer_id,
+        'category_map' as recommendation_source,
+        by_rule.upsell_rule,
+        by_rule.recommended_category,
+        by_rule.recommended_product,
+        by_rule.based_on,
+        lifts_of_rules.lift
+    from by_rule
+    left join lifts_of_rules
+        on by_rule.customer_id = lifts_of_rules.customer_id
+
+    union all
+
+    select
+        customer_id,
+        'basket' as recommendation_source,
+        'bought_together' as upsell_rule,
+        recommended_category,
+        recommended_product,
+        based_on,
+        lift
+    from by_basket
 
 )
 

@@ -42,7 +42,7 @@ engagement_weights as (
     ('purchase', 'points'), ('purchase', 'stage'), ('purchase', 'orders'),
     ('purchase', 'orders_for_full_score'), ('email', 'points'), ('email', 'click'),
     ('email', 'open'), ('support', 'points'), ('cross_sell', 'stage'),
-    ('cross_sell', 'orders'), ('cross_sell', 'email'),
+    ('cross_sell', 'orders'), ('cross_sell', 'email'), ('cross_sell', 'lift'),
 ] -%}
 weights as (
 
@@ -76,6 +76,11 @@ signals as (
         end as email_value,
         support_metrics.csat_rate as support_value,
         recommendations.customer_id is not null as has_recommendation,
+        -- Bought together as often as by chance (1) is worth nothing, twice as often one half.
+        case
+            when recommendations.lift > 1 then 1 - 1 / recommendations.lift
+            when recommendations.lift is not null then 0
+        end as lift_value,
         weights.*
     from lifecycles
     left join order_metrics
@@ -113,10 +118,12 @@ final as (
                     cross_sell_stage * stage_value
                     + cross_sell_orders * orders_value
                     + coalesce(cross_sell_email * email_value, 0)
+                    + coalesce(cross_sell_lift * lift_value, 0)
                 ) / (
                     cross_sell_stage
                     + cross_sell_orders
                     + case when email_value is null then 0 else cross_sell_email end
+                    + case when lift_value is null then 0 else cross_sell_lift end
                 )') }}
             else 0
         end as cross_sell_score

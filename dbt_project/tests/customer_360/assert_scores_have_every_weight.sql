@@ -7,8 +7,8 @@ expected as (
         ('purchase', 'points'), ('purchase', 'stage'), ('purchase', 'orders'),
         ('purchase', 'orders_for_full_score'), ('email', 'points'), ('email', 'click'),
         ('email', 'open'), ('support', 'points'), ('cross_sell', 'stage'), ('cross_sell', 'orders'),
-        ('cross_sell', 'email'), ('stage', 'prospect'), ('stage', 'new'), ('stage', 'active'),
-        ('stage', 'at_risk'), ('stage', 'lapsing'), ('stage', 'churned'),
+        ('cross_sell', 'email'), ('cross_sell', 'lift'), ('stage', 'prospect'), ('stage', 'new'),
+        ('stage', 'active'), ('stage', 'at_risk'), ('stage', 'lapsing'), ('stage', 'churned'),
     ] %}
     {%- for part, signal in weights %}
     select

@@ -8,20 +8,30 @@ customers as (
 
 ),
 
+recommendations as (
+
+    select * from {{ ref('int_customer__recommendations') }}
+
+),
+
 final as (
 
     select
-        email,
-        customer_id,
-        upsell_rule,
-        recommended_category,
-        recommended_product,
-        cross_sell_score,
-        last_purchased_category,
-        preferred_categories,
-        lifecycle_stage
+        customers.email,
+        customers.customer_id,
+        recommendations.recommendation_source,
+        customers.upsell_rule,
+        customers.recommended_category,
+        customers.recommended_product,
+        recommendations.based_on,
+        customers.cross_sell_score,
+        customers.last_purchased_category,
+        customers.preferred_categories,
+        customers.lifecycle_stage
     from customers
-    where is_syncable and is_upsell_candidate
+    inner join recommendations
+        on customers.customer_id = recommendations.customer_id
+    where customers.is_syncable and customers.is_upsell_candidate
 
 )
 
