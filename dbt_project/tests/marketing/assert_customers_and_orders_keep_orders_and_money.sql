@@ -2,7 +2,7 @@
 -- by channel, too, where a mart knows channels.
 with
 
-orders as (
+channels as (
 
     select
         stg_orders.channel,
@@ -22,7 +22,7 @@ expected as (
         channel,
         orders,
         revenue
-    from orders
+    from channels
 
     union all
 
@@ -30,7 +30,7 @@ expected as (
         'all' as channel,
         sum(orders) as orders,
         sum(revenue) as revenue
-    from orders
+    from channels
     having count(*) > 0
 
 ),
