@@ -18,21 +18,30 @@ product_traits as (
 
 ),
 
--- Articles without a number are known by their name; the category is the one they are sold under most often.
-named_articles as (
+named_lines as (
 
     select
         {{ article_key() }} as product_key,
         product_name,
         brand,
         category,
-        row_number() over (
-            partition by {{ article_key() }}
-            order by count(*) desc, coalesce(brand, ''), coalesce(category, '')
-        ) as precedence
+        count(*) as lines
     from order_lines
     where product_key is null and product_name is not null
     group by 1, 2, 3, 4
+
+),
+
+-- Articles without a number are known by their name; their category is the one they are sold under most often.
+named_articles as (
+
+    select
+        *,
+        row_number() over (
+            partition by product_key
+            order by lines desc, coalesce(brand, ''), coalesce(category, '')
+        ) as precedence
+    from named_lines
 
 ),
 

@@ -2,7 +2,7 @@
 -- earns more than one inside.
 select
     channel,
-    sum(revenue_share) as revenue_share,
+    sum(revenue_share) as share_of_all,
     sum(case when abc_class = 'A' then revenue_share else 0 end) as share_of_a
 from {{ ref('product_performance') }}
 where revenue_share is not null
