@@ -13,6 +13,7 @@ import dagster as dg
 from c360_platform import automation
 from c360_platform.activation.spec import load_specs
 from c360_platform.assets.activate import activate_assets
+from c360_platform.assets.attribution import attribution_assets
 from c360_platform.assets.dry_run import dry_run_job
 from c360_platform.assets.ingest import ingest_assets
 from c360_platform.assets.raw import raw_specs, raw_tables
@@ -37,18 +38,21 @@ def build(settings: Settings, *, resource_overrides: Mapping[str, object] | None
     timezone = project_variable(settings, "shop_timezone")
 
     ingested = ingest_assets(settings, tables)
-    models = transform_assets(settings, manifest)
+    models = [
+        *transform_assets(settings, manifest),
+        *attribution_assets(settings, manifest, tables),
+    ]
     jobs = automation.make_jobs(
         tables,
         specs,
         ingested=dg.AssetSelection.assets(*ingested),
-        models=dg.AssetSelection.assets(models),
+        models=dg.AssetSelection.assets(*models),
     )
     return dg.Definitions(
         assets=[
             *raw_specs(tables, engine=settings.engine),
             *ingested,
-            models,
+            *models,
             *activate_assets(settings, manifest, specs),
         ],
         asset_checks=[

@@ -1,4 +1,4 @@
-"""The dbt project as assets: one `dbt build`, tests as checks.
+"""The dbt project as assets: one `dbt build`, tests as checks; and one more for what reads Python assets.
 
 Belongs here: how dbt's nodes look in Dagster, and the one command that builds them. Does not belong here:
 SQL, and parsing the project (dbt_manifest.py).
@@ -24,7 +24,7 @@ from dagster_dbt import (
 from dagster_dbt.errors import DagsterDbtError
 from pydantic import Field
 
-from c360_platform.assets.raw import raw_key
+from c360_platform.assets.raw import COMPUTED_BY_US, raw_key
 from c360_platform.dbt_manifest import dbt_arguments, manifest_path
 from c360_platform.failures import one_line_failures, retry_policy
 from c360_platform.resources import Dbt, WarehouseAccess
@@ -32,6 +32,7 @@ from c360_platform.settings import Settings
 from c360_platform.warehouse import Warehouse
 
 DBT_OP = "dbt_build"
+COMPUTED_OP = "dbt_build_computed"
 OWNERS = {"segments": ["team:marketing"], "marketing": ["team:marketing"]}
 DEFAULT_OWNERS = ["team:data"]
 # What dbt-bigquery reports of a statement; bytes are Google's own figures, slot_ms milliseconds of one slot.
@@ -87,15 +88,49 @@ class BuildConfig(dg.Config):
     )
 
 
-def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
-    """Every model, seed and snapshot of the project. A subset is one `dbt build` too, with a selection."""
+def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
+    """Every model, seed and snapshot of the project. A subset is one `dbt build` too, with a selection.
+
+    Models on a table that a Python asset computes of other models have a build of their own, after it:
+    Dagster would otherwise cut the one build in two at a place of its own choice.
+    """
     manifest = with_singular_tests_attached(manifest)
+    computed = computed_models(manifest)
+    if computed is None:
+        return [_dbt_build(settings, manifest, DBT_OP)]
+    return [
+        _dbt_build(settings, manifest, DBT_OP, exclude=computed),
+        _dbt_build(settings, manifest, COMPUTED_OP, select=computed),
+    ]
+
+
+def computed_models(manifest: Mapping[str, Any]) -> str | None:
+    """dbt's selection of everything that reads what Python assets compute; None when nothing does."""
+    sources = {
+        node["source_name"]
+        for node in manifest["sources"].values()
+        if (node.get("source_meta") or {}).get("loader") == COMPUTED_BY_US
+    }
+    return " ".join(f"source:{name}+" for name in sorted(sources)) or None
+
+
+def _dbt_build(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    name: str,
+    *,
+    select: str = "fqn:*",
+    exclude: str | None = None,
+) -> dg.AssetsDefinition:
+    """One `dbt build` over a part of the project."""
     # One fixed directory: dbt keeps its partial parse there, and nothing piles up from run to run.
     target = settings.dbt_home / "target"
 
     @dbt_assets(
         manifest=manifest,
-        name=DBT_OP,
+        select=select,
+        exclude=exclude,
+        name=name,
         dagster_dbt_translator=ModelTranslator(),
         pool="warehouse",
         retry_policy=retry_policy(settings),
@@ -108,7 +143,7 @@ def transform_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
     ) -> Iterator[Any]:
         _begin_with_parsed_project(target, settings)
         with one_line_failures("dbt build"):
-            opened = warehouse.open(asset=DBT_OP, run=context.run_id)
+            opened = warehouse.open(asset=name, run=context.run_id)
             opened.check()
         arguments = build_arguments(settings, full_refresh=config.full_refresh)
         invocation = dbt.cli(arguments, context=context, target_path=target)

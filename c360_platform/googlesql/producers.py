@@ -167,6 +167,18 @@ def ingest_counts(scene: Scene) -> None:
             row_counts(source, tables, cast("Any", _Access(scene.warehouse)))
 
 
+def attribution(scene: Scene) -> None:
+    """Counted paths, and credits written back."""
+    from c360_platform.attribution import ChannelEffect, SetCredit
+    from c360_platform.attribution.store import AttributionTables
+
+    drive(
+        AttributionTables(scene.warehouse),
+        set_credits=[[], [SetCredit("a + b", "a", 0.5, 0.5)]],
+        effects=[[], [ChannelEffect("a", 0.5, 0.5, 1.0, 1.0)]],
+    )
+
+
 class _Access:
     """What an asset gets instead of a warehouse: something that opens it."""
 
@@ -195,7 +207,7 @@ class _Klaviyo:
 # Whoever adds code that sends SQL adds its producer here.
 PRODUCERS: Sequence[Callable[[Scene], None]] = (
     *(syncs, sync_comparison, dry_runs, reconciliations),
-    *(raw_checks, ingest_counts),
+    *(raw_checks, ingest_counts, attribution),
 )
 
 
