@@ -65,9 +65,10 @@ payments_of_orders as (
     select
         order_key,
         {%- for name in means %}
-        sum(case when means = '{{ name }}' then amount else 0 end) as {{ name }}_amount,
+        cast(sum(case when means = '{{ name }}' then amount else 0 end) as {{ type_money() }})
+            as {{ name }}_amount,
         {%- endfor %}
-        sum(amount) as amount
+        cast(sum(amount) as {{ type_money() }}) as amount
     from payments_by_means
     group by 1
 
@@ -121,9 +122,9 @@ final as (
         -- how it was paid
         orders.payment_method,
         {%- for name in means %}
-        {{ to_money('coalesce(payments_of_orders.' ~ name ~ '_amount, 0)') }} as {{ name }}_amount,
+        coalesce(payments_of_orders.{{ name }}_amount, 0) as {{ name }}_amount,
         {%- endfor %}
-        {{ to_money('coalesce(payments_of_orders.amount, 0)') }} as amount,
+        coalesce(payments_of_orders.amount, 0) as amount,
         orders.ordered_at,
         orders.updated_at
     from orders
