@@ -85,7 +85,7 @@ final as (
         contacts,
         {%- for model in models %}
         round(
-            {{ model }}_weight / sum({{ model }}_weight) over (partition by path_key), 9
+            {{ model }}_weight / sum({{ model }}_weight) over (partition by path_key), 12
         ) as {{ model }}_credit{{ ',' if not loop.last }}
         {%- endfor %}
     from summed

@@ -102,6 +102,10 @@ measured as (
         ) }} as average_return_on_ad_spend,
         {{ x_safe_divide('channels.conversions', 'sum(channels.conversions) over of_model') }}
             as conversion_share,
+        {{ x_safe_divide(
+            'channels.conversions',
+            'sum(case when not channels.is_assumed then channels.conversions end) over of_model'
+        ) }} as known_share,
         {{ x_safe_divide('channels.revenue', 'sum(channels.revenue) over of_model') }} as revenue_share
     from channels
     left join paths
@@ -159,10 +163,10 @@ classified as (
             when is_assumed then 'assumed'
             when conversions = 0 or efficiency_score is null then 'no_sales'
             when efficiency_score >= {{ var('attribution_efficient_from_score') }}
-                and conversion_share >= {{ var('attribution_large_from_share') }}
+                and known_share >= {{ var('attribution_large_from_share') }}
                 then 'star'
             when efficiency_score >= {{ var('attribution_efficient_from_score') }} then 'hidden_gem'
-            when conversion_share >= {{ var('attribution_large_from_share') }} then 'workhorse'
+            when known_share >= {{ var('attribution_large_from_share') }} then 'workhorse'
             when efficiency_score < {{ var('attribution_inefficient_below_score') }} then 'underperformer'
             else 'niche'
         end as classification,

@@ -117,16 +117,15 @@ summed as (
 
     select
         *,
-        sum(revenue) over so_far as revenue_so_far,
+        sum(revenue) over (
+            partition by attribution_model, order_month
+            order by channel
+            rows between unbounded preceding and current row
+        ) as revenue_so_far,
         sum(whole_revenue) over (partition by attribution_model, order_month) as month_revenue,
-        row_number() over so_far as channel_number,
+        row_number() over (partition by attribution_model, order_month order by channel) as channel_number,
         count(*) over (partition by attribution_model, order_month) as channels
     from present
-    window so_far as (
-        partition by attribution_model, order_month
-        order by channel
-        rows between unbounded preceding and current row
-    )
 
 ),
 

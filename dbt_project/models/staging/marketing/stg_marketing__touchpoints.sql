@@ -1,6 +1,7 @@
+-- The table has a column source, so its CTE is called otherwise.
 with
 
-source as (
+recorded as (
 
     select * from {{ normalise_contacts(raw('marketing', 'touchpoints'), email='email') }}
     where touched_at <= {{ as_of_end() }}
@@ -19,7 +20,7 @@ final as (
         lower({{ clean_text('source') }}) as source,
         lower({{ clean_text('medium') }}) as medium,
         lower({{ clean_text('campaign') }}) as campaign
-    from source
+    from recorded
 
 )
 
