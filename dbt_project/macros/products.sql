@@ -10,3 +10,12 @@
 {% macro marketing_channels() -%}
     {{ return(['all'] + var('channels')) }}
 {%- endmacro %}
+
+{#- The part of an amount between two shares of it (0 to 1), in whole cents: parts that follow one another from 0 to 1 add
+    up to the amount. -#}
+{% macro part_of_money(amount, share_before, share_so_far) -%}
+    {{ cents(
+        x_to_int('100 * ' ~ amount ~ ' * ' ~ share_so_far) ~ ' - '
+        ~ x_to_int('100 * ' ~ amount ~ ' * ' ~ share_before)
+    ) }}
+{%- endmacro %}

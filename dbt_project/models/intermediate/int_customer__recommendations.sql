@@ -221,43 +221,48 @@ without_rule as (
 offers as (
 
     select
-        without_rule.customer_id,
-        affinities.product_key,
-        affinities.partner_product_key,
-        affinities.lift,
+        product_key,
+        partner_product_key,
+        lift,
         row_number() over (
-            partition by without_rule.customer_id
-            order by
-                affinities.lift desc,
-                affinities.orders_together desc,
-                affinities.partner_product_key,
-                affinities.product_key
+            order by lift desc, orders_together desc, partner_product_key, product_key
         ) as precedence
+    from affinities
+    where offer_rank <= {{ var('basket_offers_per_product') }}
+
+),
+
+best_offers as (
+
+    select
+        without_rule.customer_id,
+        min(offers.precedence) as precedence
     from without_rule
-    inner join affinities
-        on without_rule.product_key = affinities.product_key
-        and affinities.offer_rank <= {{ var('basket_offers_per_product') }}
+    inner join offers
+        on without_rule.product_key = offers.product_key
     left join without_rule as owned
         on without_rule.customer_id = owned.customer_id
-        and affinities.partner_product_key = owned.product_key
+        and offers.partner_product_key = owned.product_key
     where owned.customer_id is null
+    group by 1
 
 ),
 
 by_basket as (
 
     select
-        offers.customer_id,
+        best_offers.customer_id,
         partners.category as recommended_category,
         partners.product_name as recommended_product,
         products.product_name as based_on,
         offers.lift
-    from offers
+    from best_offers
+    inner join offers
+        on best_offers.precedence = offers.precedence
     inner join articles as products
         on offers.product_key = products.product_key
     inner join articles as partners
         on offers.partner_product_key = partners.product_key
-    where offers.precedence = 1
 
 ),
 
