@@ -16,6 +16,7 @@ class BigQueryDialect(Dialect):
 
     string, integer, double, boolean, timestamp = "string", "int64", "float64", "bool", "timestamp"
     naive = "datetime"
+    looks_first = False  # what is read is billed, however often it could be left out
     # A batch is a range of positions. Blocks of a cluster are as large as BigQuery likes, partitions are not:
     # reading one batch costs a few of 25,000 rows (there may be 10,000; what lies beyond has one of its own).
     plan_layout = (
@@ -40,8 +41,14 @@ class BigQueryDialect(Dialect):
     def trim(self, text: str) -> str:
         return f"trim({text})"
 
-    def md5(self, text: str) -> str:
-        return f"left(to_hex(md5({text})), 16)"
+    def digest(self, text: str) -> str:
+        return f"cast(concat('0x', left(to_hex(md5({text})), 15)) as int64)"
+
+    def fingerprint(self, text: str) -> str:
+        return f"farm_fingerprint({text})"
+
+    def glued(self, parts: Sequence[str]) -> str:
+        return self.joined(parts, "")  # concat is null when a part is
 
     def bytes(self, text: str) -> str:
         return f"byte_length({text})"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 # What a lane reads of its rows, whatever else it needs.
-ROW_COLUMNS = ("position", "key", "payload_hash", "operation", "payload")
+ROW_COLUMNS = ("position", "key", "digest", "operation", "payload")
 _READ_AHEAD = 20_000_000  # bytes
 # How often rows named by pointers are taken out of a body before it is halved instead.
 _STRIPPED_ROUNDS = 3
@@ -322,10 +322,8 @@ def without(rows: pa.Table, indices: Container[int]) -> pa.Table:
 
 def rejection_of(rows: pa.Table, index: int, problem: ApiProblem) -> Rejection:
     """The rejection of one row of a table with `ROW_COLUMNS`."""
-    key, payload_hash, operation = (
-        rows[name][index].as_py() for name in ("key", "payload_hash", "operation")
-    )
-    return Rejection(key, payload_hash, operation, problem.code, problem.detail or "no reason given")
+    key, digest, operation = (rows[name][index].as_py() for name in ("key", "digest", "operation"))
+    return Rejection(key, digest or 0, operation, problem.code, problem.detail or "no reason given")
 
 
 def _part(batch: Batch, number: int, rows: pa.Table) -> Batch:

@@ -61,6 +61,8 @@ class Dialect:
     string, integer, double, boolean, timestamp = "varchar", "bigint", "double", "boolean", "timestamptz"
     naive = "timestamp"
     plan_layout = ""
+    # Whether a look at the keys before the comparison costs less than what it can save there.
+    looks_first = True
 
     def layout(self, month_of: str, cluster_by: Sequence[str]) -> str:
         """How a new table lies: partitioned by the month of a column (empty: not), clustered by columns."""
@@ -97,16 +99,20 @@ class Dialect:
         """Without white space of any kind around it."""
         slow = f"regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g')"  # trim(…, characters) is slow too
         return (
-            f"case when ascii({text}) between 33 and 126 and ascii(right({text}, 1)) between 33 and 126 "
+            f"case when ascii({text}) between 33 and 126 and ascii({text}[-1]) between 33 and 126 "
             f"then {text} else {slow} end"
         )
 
-    def md5(self, text: str) -> str:
-        """Sixteen hex digits of MD5, the same in every version: hash functions made for joins are not.
+    def digest(self, text: str) -> str:
+        """Sixty bits of MD5 as a number, the same in every version: hash functions made for joins are not.
 
-        A hash is compared with the former one of the same row, so half of its bits are more than enough.
+        A digest is compared with the former one of the same row, so half of its bits are more than enough.
         """
-        return f"left(md5({text}), 16)"
+        return f"cast('0x' || left(md5({text}), 15) as bigint)"
+
+    def fingerprint(self, text: str) -> str:
+        """A number that tells texts apart within one statement, null for none; equal ones may differ still."""
+        return f"case when {text} is not null then hash({text}) end"
 
     def bytes(self, text: str) -> str:
         return f"strlen({text})"
@@ -116,7 +122,7 @@ class Dialect:
         return f"regexp_matches({text}, {self.literal(pattern)})"
 
     def glued(self, parts: Sequence[str]) -> str:
-        """The parts, none of them null, as one text: a chain of || would copy it once for each."""
+        """The parts that are not null as one text: a chain of || would copy it once for each."""
         return f"concat({', '.join(parts)})"
 
     def joined(self, parts: Sequence[str], separator: str = ",") -> str:
@@ -171,9 +177,12 @@ class Dialect:
     def decimal(self, expression: str) -> str:
         text = self.text(expression)
         short = f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
+        # most need nothing: they begin with a digit and end with one that is no 0
+        sound = f"ascii({text}) between 48 and 57 and ascii({text}[-1]) between 49 and 57"
         # a column that is all places writes .5
         return (
-            f"case when left({text}, 1) = '.' then concat('0', rtrim(rtrim({text}, '0'), '.')) "
+            f"case when {sound} then {text} "
+            f"when left({text}, 1) = '.' then concat('0', rtrim(rtrim({text}, '0'), '.')) "
             f"when left({text}, 2) = '-.' then concat('-0', rtrim(rtrim(substr({text}, 2), '0'), '.')) "
             f"else {short} end"
         )

@@ -117,10 +117,10 @@ class _Reader:
         rejections = self.ledger.rejections
         rows = self.warehouse.table(
             "select planned.operation, coalesce(planned.problem, said.reason) as reason, count(*) as n "
-            f"from {self.table} as planned left join (select key, payload_hash, max(reason) as reason "
+            f"from {self.table} as planned left join (select key, digest, max(reason) as reason "
             f"from {rejections.table} where {rejections.unresolved} and stage = 'klaviyo' "
-            "group by key, payload_hash) as said on planned.operation = 'refused' "
-            "and said.key = planned.key and said.payload_hash = planned.payload_hash group by 1, 2"
+            "group by key, digest) as said on planned.operation = 'refused' "
+            "and said.key = planned.key and said.digest = planned.digest group by 1, 2"
         )
         return rows.to_pylist()
 
@@ -177,7 +177,7 @@ class _Reader:
         most = MOST_COMPARED if compares and self.known.loaded_at is not None else 0
         ranked = (  # narrow, because a window keeps all that it reads
             f"select position, ({is_known}) as is_known, row_number() over "
-            f"(partition by operation order by payload_hash, key) as place "
+            f"(partition by operation order by digest, key) as place "
             f"from {self.table} where operation <> 'release'"
         )
         chosen = (

@@ -100,10 +100,9 @@ class Ledger:
         """The rows of open batches that are not rejected, by operation."""
         if not self.batches.open:
             return {}
-        rejected = self.rejections.of_batches(self.batches.open)
         rows = self.warehouse.table(
             f"select operation, count(*) as n from {self.plan} where {self.open_rows()} "
-            f"and key not in ({rejected}) group by operation"
+            f"{self.rejections.left_out(self.batches.open)} group by operation"
         )
         return dict(zip(rows["operation"].to_pylist(), rows["n"].to_pylist(), strict=True))
 
@@ -111,7 +110,7 @@ class Ledger:
         """Columns of the plan for the rows of a batch that are not rejected, in order."""
         return self.warehouse.table(
             f"select {', '.join(columns)} from {self.plan} where {within([batch])} "
-            f"and key not in ({self.rejections.of_batches([batch])}) order by position"
+            f"{self.rejections.left_out([batch])} order by position"
         )
 
     def settled_by(self, run_id: str) -> int:
@@ -166,8 +165,7 @@ class Ledger:
         They are due again. But what they may have filled counts as filled, so that it can be cleared, and
         whom they may have put on a list is there because of us.
         """
-        rejected = self.rejections.of_batches([batch])
-        condition = f"{within([batch])} and key not in ({rejected})"
+        condition = f"{within([batch])} {self.rejections.left_out([batch])}"
         self.warehouse.execute(*self._may_be_there(condition, batch.target))
 
     def confirm_but(self, batch: Batch, missing: Collection[str], run_id: str, at: datetime) -> Batch:
@@ -175,15 +173,14 @@ class Ledger:
         rest = batch.part(0, batch.first, batch.last, len(missing))
         keys = list(missing)
         marks = ", ".join("?" * len(keys))
-        rejected = self.rejections.of_batches([batch])
-        found = f"{within([batch])} and key not in ({marks}) and key not in ({rejected})"
-        columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
+        found = f"{within([batch])} and key not in ({marks}) {self.rejections.left_out([batch])}"
+        columns = "sync, key, digest, filled, is_ours, target, run_id, confirmed_at"
         with self.warehouse.session():
             self.warehouse.transaction(
                 [
                     (
                         f"insert into {self.state} ({columns}) "
-                        f"select {self.sync_literal}, key, payload_hash, filled, is_ours, '', ?, "
+                        f"select {self.sync_literal}, key, digest, filled, is_ours, '', ?, "
                         f"cast(? as {self.dialect.timestamp}) from {self.plan} "
                         f"where {found} and key not in "
                         f"(select key from {self.state} where sync = {self.sync_literal})",
@@ -200,9 +197,9 @@ class Ledger:
             f"merge into {self.state} as state using (select key, filled, is_ours from {self.plan} "
             f"where {condition} and operation <> 'remove') as plan "
             f"on state.sync = {self.sync_literal} and state.key = plan.key "
-            "when matched then update set payload_hash = '', filled = concat(state.filled, plan.filled) "
-            "when not matched then insert (sync, key, payload_hash, filled, is_ours, target) "
-            f"values ({self.sync_literal}, plan.key, '', plan.filled, plan.is_ours, "
+            "when matched then update set digest = null, filled = concat(state.filled, plan.filled) "
+            "when not matched then insert (sync, key, digest, filled, is_ours, target) "
+            f"values ({self.sync_literal}, plan.key, null, plan.filled, plan.is_ours, "
             f"{self.dialect.literal(target)})",
             [],
         )
@@ -244,50 +241,54 @@ class Ledger:
         """
         if not batches:
             return {}
-        rejected = self.rejections.of_batches(batches)
+        left_out = self.rejections.left_out(batches)
         statements: list[Statement] = []
-        kept = [batch for batch in batches if batch.lane != "remove"]
-        if kept:
-            statements.append(self._merge_into_state(kept, rejected, run_id, at))
         removed = [batch for batch in batches if batch.lane == "remove"]
         if removed:
             statements.append(
                 (
                     f"delete from {self.state} where sync = {self.sync_literal} and key in "
-                    f"(select key from {self.plan} where {within(removed)} and key not in ({rejected}))",
+                    f"(select key from {self.plan} where {within(removed)} {left_out})",
                     [],
                 )
             )
+        kept = [batch for batch in batches if batch.lane != "remove"]
         if self.rejections.any:
             statements.append(self.rejections.resolve(batches, at))
         statements.append(self.batches.closing(batches, "confirmed", at))
         with self.warehouse.session():
             self.batches.take_notes()
             counts = self.warehouse.table(
-                f"select operation, count(*) as n from {self.plan} where {within(batches)} "
-                f"and key not in ({rejected}) group by operation"
+                f"select operation, count(*) as n from {self.plan} where {within(batches)} {left_out} "
+                "group by operation"
             )
+            if kept:
+                statements.insert(0, self._into_state(kept, left_out, run_id, at))
             self.warehouse.transaction(statements)
         self.batches.forget(batches)
         return {row["operation"]: row["n"] for row in counts.to_pylist()}
 
-    def _merge_into_state(
-        self, batches: Sequence[Batch], rejected: str, run_id: str, at: datetime
-    ) -> Statement:
+    def _into_state(self, batches: Sequence[Batch], left_out: str, run_id: str, at: datetime) -> Statement:
         target = self.dialect.literal(batches[0].target)
+        columns = "sync, key, digest, filled, is_ours, target, run_id, confirmed_at"
+        rows = f"select key, digest, filled, is_ours from {self.plan} where {within(batches)} {left_out}"
+        if self.dialect.looks_first and not self.state_row_count():  # half the price of a merge
+            return (
+                f"insert into {self.state} ({columns}) select {self.sync_literal}, key, digest, filled, "
+                f"is_ours, {target}, ?, cast(? as {self.dialect.timestamp}) from ({rows}) as plan",
+                [run_id, at],
+            )
         update = (
-            "when matched then update set payload_hash = plan.payload_hash, filled = plan.filled, "
+            "when matched then update set digest = plan.digest, filled = plan.filled, "
             f"is_ours = plan.is_ours, target = {target}, run_id = ?, confirmed_at = ? "
         )
         # An event is confirmed once. And a MERGE that may update is billed for all that it may change.
         is_event = all(batch.lane == "event" for batch in batches)
         return (
-            f"merge into {self.state} as state using (select key, payload_hash, filled, is_ours "
-            f"from {self.plan} where {within(batches)} and key not in ({rejected})) as plan "
+            f"merge into {self.state} as state using ({rows}) as plan "
             f"on state.sync = {self.sync_literal} and state.key = plan.key "
             f"{'' if is_event else update}when not matched then insert "
-            "(sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at) "
-            f"values ({self.sync_literal}, plan.key, plan.payload_hash, plan.filled, plan.is_ours, "
+            f"({columns}) values ({self.sync_literal}, plan.key, plan.digest, plan.filled, plan.is_ours, "
             f"{target}, ?, ?)",
             [run_id, at] if is_event else [run_id, at, run_id, at],
         )

@@ -77,7 +77,7 @@ TABLES: dict[str, dict[str, str]] = {
     "state": {
         "sync": "s",
         "key": "s",
-        "payload_hash": "s",
+        "digest": "i",
         "filled": "s",
         "is_ours": "b",
         "target": "s",
@@ -89,7 +89,7 @@ TABLES: dict[str, dict[str, str]] = {
         "sync": "s",
         "stage": "s",  # plan | klaviyo
         "key": "s",
-        "payload_hash": "s",
+        "digest": "i",
         "operation": "s",
         "code": "s",
         "reason": "s",
@@ -160,7 +160,7 @@ class Rejection:
     """A row that Klaviyo refused. `reason` is free of personal data; the key is not and stays here."""
 
     key: str
-    payload_hash: str
+    digest: int
     operation: str
     code: str
     reason: str
@@ -237,11 +237,12 @@ def rejection_table(
         "batch_id": batch.batch_id,
         "job_id": batch.job_id,
     }
-    own = ("key", "payload_hash", "operation", "code", "reason")
+    own = ("key", "operation", "code", "reason")
     return pa.table(
         {
             **{name: texts([text] * rows) for name, text in same.items()},
             **{name: texts([getattr(rejection, name) for rejection in rejections]) for name in own},
+            "digest": integers([rejection.digest for rejection in rejections]),
             "row_count": integers([1] * rows),
             "rejected_at": moments([at] * rows),
         }

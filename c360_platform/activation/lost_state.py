@@ -182,7 +182,7 @@ order by sampled.events desc, 1, 2"""
     def take(self, run_id: str, at: datetime) -> list[int]:
         """What was found leaves the plan and enters the state; the positions that it had."""
         ledger = self.ledger
-        columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
+        columns = "sync, key, digest, filled, is_ours, target, run_id, confirmed_at"
         chosen = (
             f"{self.due} and exists (select 1 from {self.found} as found "
             "where found.key = planned.key and found.metric = planned.metric)"
@@ -190,7 +190,7 @@ order by sampled.events desc, 1, 2"""
         statements: list[Statement] = [
             (
                 f"insert into {ledger.state} ({columns}) "
-                f"select {ledger.sync_literal}, key, payload_hash, filled, is_ours, '', ?, "
+                f"select {ledger.sync_literal}, key, digest, filled, is_ours, '', ?, "
                 f"cast(? as {ledger.dialect.timestamp}) from {ledger.plan} as planned where {chosen}",
                 [run_id, at],
             ),

@@ -45,7 +45,7 @@ def departures(
         "operation": f"case when not known.is_ours then 'release' when {is_over} then 'remove' "
         "else 'leaving' end",
         "key": "known.key",
-        "payload_hash": "known.payload_hash",
+        "digest": "known.digest",
         "is_ours": "known.is_ours",
         "is_new": "false",
         "filled": "''",
@@ -93,11 +93,11 @@ class Membership:
         chosen = f"operation = 'add' and key in (select key from {present}) and not ({ledger.open_rows()})"
         statements: list[Statement] = [(f"update {ledger.plan} set is_ours = false where {chosen}", [])]
         if to_state:
-            columns = "sync, key, payload_hash, filled, is_ours, target, run_id, confirmed_at"
+            columns = "sync, key, digest, filled, is_ours, target, run_id, confirmed_at"
             statements += [
                 (
                     f"insert into {ledger.state} ({columns}) "
-                    f"select {ledger.sync_literal}, key, payload_hash, filled, false, "
+                    f"select {ledger.sync_literal}, key, digest, filled, false, "
                     f"{dialect.literal(list_id)}, ?, cast(? as {dialect.timestamp}) "
                     f"from {ledger.plan} where {chosen}",
                     [run_id, at],

@@ -14,10 +14,12 @@ A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is 
                   create policy keeps the person out, `problem` says which)
     key           what the ledger knows the row by: the e-mail address, or the event's id
     is_ours       false for members of a list that were on it before
-    is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows
+    is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows; like bytes only
+                  in the table of a dry run
     filled, cleared    fields of the profile with a value, and those that lost theirs
     bytes         what the row costs in a body
-    occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time
+    occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time; like recipient
+                  and metric only of events
 
 The payload, JSON text of the row as Klaviyo gets it, goes into the run's `Spool` and not into the table.
 """
@@ -27,7 +29,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,7 @@ from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, ledger_table, within
 from c360_platform.activation.payloads import SEPARATOR
-from c360_platform.activation.plan_statement import PlanQuery
+from c360_platform.activation.plan_statement import EVENTS_ONLY, PlanQuery
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.spool import Spool
 
@@ -55,7 +57,7 @@ COLUMNS = {
     "lane": "s",
     "operation": "s",
     "key": "s",
-    "payload_hash": "s",
+    "digest": "i",
     "is_ours": "b",
     "is_new": "b",
     "filled": "s",
@@ -67,7 +69,10 @@ COLUMNS = {
     "problem": "s",
 }
 SENT = ("create", "update", "clear", "add", "remove", "event")
-_KEPT_ROWS = 100_000  # rows of the plan that wait in memory before they are appended to its table
+_SHOWN_ONLY = ("is_new", "bytes")  # in a dry run
+# Rows of the plan that wait in memory before they are appended to its table: a row group of DuckDB, which
+# writes smaller ones twice.
+_KEPT_ROWS = 122_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class Planner:
         self.overrides = overrides or Overrides()
         self.model = warehouse.relation(spec.schema, spec.table)
         self.spool = Spool(self.render)
+        unused = _SHOWN_ONLY if spec.object == "events" else (*_SHOWN_ONLY, *EVENTS_ONLY)
+        self.columns = {name: kind for name, kind in COLUMNS.items() if name not in unused}  # of its table
         self.kinds: Mapping[str, str] = {}  # of the mapped columns, once the query is made
 
     def make(self) -> PlanCounts:
@@ -124,13 +131,12 @@ class Planner:
         `SuspiciousPlan` for a plan that a person has to look at first, `SyncFailed` when the model cannot be
         used.
         """
-        query = self._query()
-        source_rows = self._source_rows()
+        query, source_rows = self._looked_at(self._query())
         held = self._suspicious_source(source_rows)
         if held:
             raise SuspiciousPlan(held)
         self.spool.forget_plan()
-        writer = _PlanWriter(self.ledger, self.spool, is_kept=self._keeps_table())
+        writer = _PlanWriter(self.ledger, self.spool, self.columns, is_kept=self._keeps_table())
         for rows in self.warehouse.query(query.due_rows()):
             writer.add(rows)
         writer.finish()
@@ -146,10 +152,13 @@ class Planner:
 
         Nothing is held: `PlanCounts.held` says what would. `preview_payloads` has the payloads of some rows.
         """
-        query = self._query()
-        source_rows = self._source_rows()
+        query, source_rows = self._looked_at(self._query())
         table = ledger_table(self.warehouse, f"preview_{self.spec.name}")
-        listed = ", ".join(name for name in COLUMNS if name != "position")
+        listed = ", ".join(
+            name if name in (*query.rendered, "lane", "bytes") else f"{self._null(name)} as {name}"
+            for name in COLUMNS
+            if name != "position"
+        )
         order = "order by recipient, occurred_s, key" if self.spec.object == "events" else ""
         self.warehouse.execute(
             f"create or replace table {table} as select row_number() over ({order}) as position, {listed}, "
@@ -180,8 +189,7 @@ class Planner:
         import pyarrow as pa
 
         query = self._query()
-        rejected = self.ledger.rejections.of_batches(batches)
-        wanted = f"{within(batches)} and key not in ({rejected})"
+        wanted = f"{within(batches)} {self.ledger.rejections.left_out(batches)}"
         found: list[pa.Table] = []
         for rows in self.warehouse.query(query.planned_rows(self.ledger.plan, wanted)):
             for lane in rows["lane"].unique().to_pylist():
@@ -233,8 +241,20 @@ class Planner:
             return ""
         return self.warehouse.relation(schema, "profiles")
 
-    def _source_rows(self) -> int:
-        return int(self.warehouse.table(f"select count(*) as n from {self.model}")["n"][0].as_py())
+    def _looked_at(self, query: PlanQuery) -> tuple[PlanQuery, int]:
+        """The query without what a look at keys and state rules out, and the number of the model's rows."""
+        source_rows = self.ledger.number(f"select count(*) as n from {self.model}")
+        if not self.ledger.dialect.looks_first:
+            return query, source_rows
+        (counts,) = self.warehouse.table(query.key_counts()).to_pylist()
+        names = ("row_key", *query.row.shared)
+        repeated = {name for name in names if counts[f"{name}_n"] != counts[f"{name}_d"]}
+        is_first_load = self.ledger.state_row_count() == 0
+        return replace(query, is_first_load=is_first_load, repeated=repeated), source_rows
+
+    def _null(self, name: str) -> str:
+        dialect = self.ledger.dialect
+        return f"cast(null as {dialect.type(COLUMNS[name])})"
 
     def _keeps_table(self) -> bool:
         return self.ledger.has_open_batches() and self.warehouse.exists(self.ledger.plan)
@@ -291,9 +311,10 @@ class Planner:
 class _PlanWriter:
     """Takes the rows of a plan as they come: payloads into the spool, the rest into the plan's table."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, *, is_kept: bool) -> None:
+    def __init__(self, ledger: Ledger, spool: Spool, columns: Mapping[str, str], *, is_kept: bool) -> None:
         self.ledger = ledger
         self.spool = spool
+        self.columns = columns
         self.by_operation: Counter[str] = Counter()
         self.new_profiles = 0
         self._is_kept = is_kept
@@ -315,13 +336,16 @@ class _PlanWriter:
             self.by_operation[entry["values"]] += entry["counts"]
         is_sent = is_one_of(rows["operation"], SENT)
         self.new_profiles += pc.sum(pc.and_(rows["is_new"], is_sent)).as_py() or 0
-        for lane in rows["lane"].unique().to_pylist():
+        lanes = rows["lane"].unique().to_pylist()
+        for lane in lanes:
             if lane is not None:
-                mask = is_one_of(rows["lane"], [lane])
-                bodies = rows["payload"].filter(mask)
+                bodies, its_positions = rows["payload"], positions
+                if len(lanes) > 1:
+                    mask = is_one_of(rows["lane"], [lane])
+                    bodies, its_positions = bodies.filter(mask), positions.filter(mask)
                 if lane == "remove":  # it has no body of its own
                     bodies = texts([SEPARATOR] * len(bodies))
-                self.spool.add(lane, numbers(positions.filter(mask)), bodies)
+                self.spool.add(lane, numbers(its_positions), bodies)
         kept = pa.Table.from_batches([rows]).drop_columns(["payload"])
         self._waiting.append(kept.append_column("position", positions))
         if sum(table.num_rows for table in self._waiting) >= _KEPT_ROWS:
@@ -338,8 +362,8 @@ class _PlanWriter:
         import pyarrow as pa
 
         if not self._made:
-            self.ledger.make_plan(COLUMNS, is_kept=self._is_kept)
+            self.ledger.make_plan(self.columns, is_kept=self._is_kept)
             self._made = True
         if self._waiting:
-            self.ledger.add_to_plan(pa.concat_tables(self._waiting).select(list(COLUMNS)))
+            self.ledger.add_to_plan(pa.concat_tables(self._waiting).select(list(self.columns)))
             self._waiting = []

@@ -9,7 +9,7 @@ reads a digest of each row: in an ordinary run one row in a hundred is due.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -27,9 +27,10 @@ EVENT_OVERHEAD_BYTES = 200
 _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
 # What the comparison yields of a row, before its lane and its size are known.
 RENDERED = (
-    *("operation", "key", "payload_hash", "is_ours", "is_new", "problem", "filled", "cleared"),
-    *("recipient", "metric", "occurred_s", "raw_payload"),
+    *("operation", "key", "digest", "is_ours", "is_new", "problem", "filled", "cleared"),
+    *("raw_payload", "recipient", "metric", "occurred_s"),
 )
+EVENTS_ONLY = ("recipient", "metric", "occurred_s")
 NOT_SENT = {
     "deleted": "Klaviyo deleted this profile: it is not made again",
     "never": "Klaviyo does not know the person, and this sync makes no profiles (create: never)",
@@ -43,7 +44,9 @@ class PlanQuery:
 
     `model` and `ingested_profiles` are relations as written in SQL; the latter is empty without an ingest.
     `where` limits the model, `leave_after` is the moment before which a member must have gone to be removed
-    (None: at once).
+    (None: at once). What a first look has ruled out is left out of the statement: `is_first_load` says that
+    the state is empty, `repeated` names what may stand in several rows, `row_key` and flags of `row.shared`
+    (None: anything).
     """
 
     spec: SyncSpec
@@ -55,6 +58,8 @@ class PlanQuery:
     ingested_profiles: str = ""
     leave_after: datetime | None = None
     retry_rejected: bool = False
+    is_first_load: bool = False
+    repeated: Collection[str] | None = None
     dialect: Dialect = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,11 +69,28 @@ class PlanQuery:
     def is_event(self) -> bool:
         return self.spec.object == "events"
 
-    def due_rows(self) -> str:
-        """Every row that is to be sent, removed or kept out; columns RENDERED, but payload for raw_payload,
-        and lane and bytes. Rows of batches that are still open are not in it.
+    @property
+    def rendered(self) -> tuple[str, ...]:
+        """The columns of RENDERED that rows of this kind have."""
+        return RENDERED if self.is_event else tuple(name for name in RENDERED if name not in EVENTS_ONLY)
+
+    def key_counts(self) -> str:
+        """A look at what identifies rows: for `row_key` and each flag of `row.shared` the columns <name>_n,
+        how many rows have it, and <name>_d, how many different fingerprints: equal when nothing repeats.
         """
-        removals = f"union all {self._departures()}" if self.spec.object == "list" else ""
+        texts = {"row_key": self.row.keyed["row_key"], **self._shared_texts()}
+        counts = ", ".join(
+            f"count({name}) as {name}_n, count(distinct {self.dialect.fingerprint(name)}) as {name}_d"
+            for name in texts
+        )
+        return f"select {counts} from (select {_named(texts)} from {self._source}) as texts"
+
+    def due_rows(self) -> str:
+        """Every row that is to be sent, removed or kept out; columns as in `rendered`, but payload for
+        raw_payload, and lane and bytes. Rows of batches that are still open are not in it.
+        """
+        has_members = self.spec.object == "list" and not self.is_first_load
+        removals = f"union all {self._departures()}" if has_members else ""
         return f"""
 with {self._read()},
 {self._compared()},
@@ -91,11 +113,11 @@ rendered as (
         problem = " or ".join(f"({condition})" for condition, _ in row.problems)
         return f"""
 with planned as (
-    select position, lane, key, payload_hash as planned_hash from {plan} where {wanted}
+    select position, lane, key, digest as planned_digest from {plan} where {wanted}
 ),
 {self._keyed()},
 chosen as (
-    select keyed.*, planned.position, planned.lane, planned.planned_hash,
+    select keyed.*, planned.position, planned.lane, planned.planned_digest,
         count(*) over (partition by keyed.row_key) > 1 as is_repeated, false as is_collapsed,
         {self._time_literal(self.now + _HORIZON)} as latest_time
     from keyed inner join planned on planned.key = keyed.row_key
@@ -105,7 +127,8 @@ hashed as (
 ),
 rendered as (
     select position, lane, {row.payload} as raw_payload
-    from hashed where payload_hash = planned_hash and not coalesce({problem}, false)
+    from (select *, {row.first_property} as first_property from hashed) as told
+    where digest = planned_digest and not coalesce({problem}, false)
 )
 select position, lane, {d.portable("raw_payload")} as payload from rendered order by position"""
 
@@ -121,30 +144,43 @@ select position, lane, {d.portable("raw_payload")} as payload from rendered orde
             return keyed
         repeated = "".join(
             f"""{flag} as (
-    select value from (select {self.row.keyed[text]} as value from {self._source}) as texts
+    select value from (select {text} as value from {self._source}) as texts
     where value is not null group by value having count(*) > 1
 ),
 """
-            for flag, text in shared.items()
+            for flag, text in self._shared_texts().items()
+            if self._may_repeat(flag)
         )
         flags = {
-            flag: f"coalesce({text} in (select value from {flag}), false)" for flag, text in shared.items()
+            flag: f"coalesce({text} in (select value from {flag}), false)"
+            if self._may_repeat(flag)
+            else "false"
+            for flag, text in shared.items()
         }
         keyed = keyed.replace("keyed", "unflagged", 1)
         return f"{repeated}{keyed},\nkeyed as (\n    select *, {_named(flags)} from unflagged\n)"
 
+    def _shared_texts(self) -> dict[str, str]:
+        return {flag: self.row.keyed[text] for flag, text in self.row.shared.items()}
+
+    def _may_repeat(self, name: str) -> bool:
+        return self.repeated is None or name in self.repeated
+
     def _read(self) -> str:
         row, ledger = self.row, self.ledger
         collapsed = "1 = 0" if self.is_event else f"min({row.raw_key}) <> max({row.raw_key})"
-        return f"""{self._keyed()},
-repeated as (
+        parts = [self._keyed()]
+        if self._may_repeat("row_key"):
+            parts.append(f"""repeated as (
     select row_key, {collapsed} as is_collapsed
     from (select {row.raw_key}, {row.keyed["row_key"]} as row_key from {self._source}) as keys
     where row_key is not null group by row_key having count(*) > 1
-),
-known as (
-    select key, payload_hash, filled, is_ours, gone_at from {ledger.state} where sync = {ledger.sync_literal}
-)"""
+)""")
+        if not self.is_first_load:
+            parts.append(f"""known as (
+    select key, digest, filled, is_ours, gone_at from {ledger.state} where sync = {ledger.sync_literal}
+)""")
+        return ",\n".join(parts)
 
     def _compared(self) -> str:
         """Rows of people are compared by their digest, events by their id alone: they never change."""
@@ -159,25 +195,40 @@ due as (
     {self._hashed("keyed")}
 ),
 due as (
-    {self._differing("hashed", "known.payload_hash is distinct from hashed.payload_hash")}
+    {self._differing("hashed", "known.digest is distinct from hashed.digest")}
 )"""
 
     def _hashed(self, rows: str) -> str:
         d = self.dialect
-        return f"""select *, {d.md5(d.portable("raw_digest"))} as payload_hash
+        return f"""select *, {d.digest(d.portable("raw_digest"))} as digest
     from (
         select *, {self.row.digest} as raw_digest
         from (select *, {_named(self.row.pieces)} from {rows}) as pieces
     ) as digested"""
 
     def _differing(self, rows: str, differs: str) -> str:
-        return f"""select {rows}.*, repeated.row_key is not null as is_repeated,
-        coalesce(repeated.is_collapsed, false) as is_collapsed, known.key is null as is_unknown,
-        coalesce(known.filled, '') as was_filled, coalesce(known.is_ours, true) as is_ours
-    from {rows}
-    left join known on known.key = {rows}.row_key
-    left join repeated on repeated.row_key = {rows}.row_key
-    where ({differs} or repeated.row_key is not null) {self._not_open(f"coalesce({rows}.row_key, '')")}"""
+        known = {"is_unknown": "true", "was_filled": "''", "is_ours": "true"}
+        repeated = {"is_repeated": "false", "is_collapsed": "false"}
+        joins = ""
+        if self.is_first_load:
+            differs = "true"
+        else:
+            known = {
+                "is_unknown": "known.key is null",
+                "was_filled": "coalesce(known.filled, '')",
+                "is_ours": "coalesce(known.is_ours, true)",
+            }
+            joins += f"\n    left join known on known.key = {rows}.row_key"
+        if self._may_repeat("row_key"):
+            differs += " or repeated.row_key is not null"
+            repeated = {
+                "is_repeated": "repeated.row_key is not null",
+                "is_collapsed": "coalesce(repeated.is_collapsed, false)",
+            }
+            joins += f"\n    left join repeated on repeated.row_key = {rows}.row_key"
+        return f"""select {rows}.*, {_named({**known, **repeated})}
+    from {rows}{joins}
+    where ({differs}) {self._not_open(f"coalesce({rows}.row_key, '')")}"""
 
     def _judged(self) -> str:
         """What keeps a row from being sent: its own faults, an earlier refusal, the create policy."""
@@ -185,9 +236,12 @@ due as (
         problem = " ".join(
             f"when {condition} then {self.dialect.literal(words)}" for condition, words in row.problems
         )
-        refused = ledger.rejections.refused_payloads()
-        none = "select cast(null as {0}) as key, cast(null as {0}) as payload_hash limit 0"
+        ctes, is_refused = "", "false"
         people, joins, is_new, is_deleted = "", "", "is_unknown", "false"
+        if ledger.has_rejections() and not self.retry_rejected:
+            ctes = f"refused as (\n    {ledger.rejections.refused_payloads()}\n),\n"
+            joins = " left join refused on refused.key = faulty.row_key and refused.digest = faulty.digest"
+            is_refused = "refused.key is not null"
         if self.ingested_profiles:
             people += f""",
 ingested as (
@@ -208,18 +262,18 @@ brought as (
             joins += " left join brought on brought.key = faulty.person"
             is_new += " and brought.key is null"
         allowed = {"never": "false", "consented": row.consented or "false", "always": "true"}[spec.create]
-        return f"""refused as (
-    {none.format(self.dialect.string) if self.retry_rejected else refused}
-),
-faulty as (
+        return f"""{ctes}faulty as (
     select *, case {problem} end as problem
-    from (select *, {self._time_literal(self.now + _HORIZON)} as latest_time from due) as dated
+    from (
+        select *, {self._time_literal(self.now + _HORIZON)} as latest_time,
+            {row.first_property} as first_property
+        from due
+    ) as dated
 ){people},
 judged as (
-    select faulty.*, refused.key is not null as is_refused, {is_new} as is_new, {is_deleted} as is_deleted,
+    select faulty.*, {is_refused} as is_refused, {is_new} as is_new, {is_deleted} as is_deleted,
         {allowed} as may_be_made
-    from faulty
-    left join refused on refused.key = faulty.row_key and refused.payload_hash = faulty.payload_hash{joins}
+    from faulty{joins}
 )"""
 
     def _rendered(self) -> str:
@@ -233,7 +287,7 @@ judged as (
             when {held_back} then 'withheld' when is_unknown then '{create}'
             when {row.cleared} <> '' then 'clear' else 'update' end""",
             "key": "coalesce(row_key, '')",
-            "payload_hash": "payload_hash",
+            "digest": "digest",
             "is_ours": "is_ours",
             "is_new": "is_new",
             "problem": f"""case when problem is not null then problem when is_refused then null
@@ -246,12 +300,13 @@ judged as (
             "raw_payload": f"case when problem is null and not is_refused and not ({held_back}) "
             f"then {row.payload} end",
         }
-        return ",\n        ".join(f"{columns[name]} as {name}" for name in RENDERED)
+        return ",\n        ".join(f"{columns[name]} as {name}" for name in self.rendered)
 
     def _sized(self) -> str:
         d = self.dialect
         overhead = f" + {d.bytes('recipient')} + {EVENT_OVERHEAD_BYTES}" if self.is_event else ""
-        kept = ", ".join(name for name in RENDERED if name not in ("operation", "problem", "raw_payload"))
+        changed = ("operation", "problem", "raw_payload")
+        kept = ", ".join(name for name in self.rendered if name not in changed)
         too_large = f"bytes > {ROW_BYTES}"
         return f"""written_out as (
     select *, {d.portable("raw_payload")} as payload from rendered
@@ -276,7 +331,7 @@ from bounded"""
             self.spec,
             self.dialect,
             self.model,
-            RENDERED,
+            self.rendered,
             leave_after=self.leave_after,
             not_open=self._not_open("known.key"),
         )

@@ -61,7 +61,7 @@ class SentRow:
     position: int
     key: str = field(repr=False)
     operation: str
-    payload_hash: str
+    digest: int | None
     payload: str = field(repr=False)
     cleared: str
     metric: str | None
@@ -69,9 +69,9 @@ class SentRow:
     recipient: str | None = field(repr=False)
 
     @property
-    def hash_afterwards(self) -> str | None:
-        """The hash that the state has of the row once it is confirmed."""
-        return None if self.operation == "remove" else self.payload_hash
+    def digest_afterwards(self) -> int | None:
+        """The digest that the state has of the row once it is confirmed."""
+        return None if self.operation == "remove" else self.digest
 
 
 # What is wrong with a row: None when it is not there, else the names of what differs.
@@ -83,7 +83,7 @@ class Sample:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._records = SampleRecords(run.ledger)
+        self._records = SampleRecords(run.ledger, is_event=run.spec.object == "events")
         self._random = Random(run.run_id)  # noqa: S311  (a sample, not a secret)
         self._rows: list[SentRow] = []
 
@@ -135,7 +135,7 @@ class Sample:
         if not self._rows:
             return []
         hashes = self._records.confirmed([row.key for row in self._rows], self.run.run_id)
-        kept = [row for row in self._rows if hashes.get(row.key) == row.hash_afterwards]
+        kept = [row for row in self._rows if hashes.get(row.key) == row.digest_afterwards]
         if self.run.spec.object == "events":
             return kept[:ROWS]  # neighbours in time, which are read back at once
         return self._random.sample(kept, min(ROWS, len(kept)))
@@ -196,11 +196,14 @@ class Sample:
 class SampleRecords:
     """The statements of a sample on the ledger of one sync."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, is_event: bool) -> None:
         self.ledger = ledger
-        self.columns = (
-            "lane, position, key, operation, payload_hash, cleared, metric, occurred_s as second, recipient"
-        )
+        dialect = ledger.dialect
+        text = f"cast(null as {dialect.string})"
+        own = "metric, occurred_s as second, recipient"
+        if not is_event:
+            own = f"{text} as metric, cast(null as {dialect.integer}) as second, {text} as recipient"
+        self.columns = f"lane, position, key, operation, digest, cleared, {own}"
 
     def rows(self, batches: Sequence[Batch], chosen: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """The planned rows at these places (lane, position) of the batches."""
@@ -223,15 +226,15 @@ class SampleRecords:
             f"where {within(batches)} order by abs(occurred_s - its_second), key limit {_CANDIDATES}"
         )
 
-    def confirmed(self, names: Sequence[str], run_id: str) -> dict[str, str]:
-        """Of these keys, those in the state with their hash; empty when another run has confirmed it."""
+    def confirmed(self, names: Sequence[str], run_id: str) -> dict[str, int]:
+        """Of these keys, those in the state with their digest; -1 when another run has confirmed it."""
         marks = ", ".join("?" * len(names))
         rows = self.ledger.warehouse.table(
-            "select key, case when run_id = ? then payload_hash else '' end as payload_hash "
+            "select key, coalesce(case when run_id = ? then digest end, -1) as digest "
             f"from {self.ledger.state} where sync = {self.ledger.sync_literal} and key in ({marks})",
             [run_id, *names],
         )
-        return dict(zip(rows["key"].to_pylist(), rows["payload_hash"].to_pylist(), strict=True))
+        return dict(zip(rows["key"].to_pylist(), rows["digest"].to_pylist(), strict=True))
 
     def _read(self, sql: str) -> list[dict[str, Any]]:
         return self.ledger.warehouse.table(sql).to_pylist()

@@ -232,7 +232,7 @@ with people as (
     union all
     select key, 0, 1, case when is_ours then 1 else 0 end, case when {is_over} then 1 else 0 end,
         case when confirmed_at > {self._moment(self.now)} then 1 else 0 end,
-        case when payload_hash = '' then 1 else 0 end, 0
+        case when digest is null then 1 else 0 end, 0
     from {self.ledger.state} where sync = {self.ledger.sync_literal}
     union all
     select key, 0, 0, 0, 0, 0, 0, 1 from {self.found}

@@ -37,18 +37,18 @@ class RejectionRecords:
         rows = self.warehouse.table(f"select count(*) as n from {self.table} where {self.unresolved}")
         self.any = rows["n"][0].as_py() > 0
 
-    def of_batches(self, batches: Sequence[Batch]) -> str:
-        """A query for the keys that were rejected in these batches or in those that they were cut from."""
+    def left_out(self, batches: Sequence[Batch]) -> str:
+        """A condition to go on with: no row that was rejected in these or those that they were cut from."""
+        if not self.any:
+            return ""
         return (
-            f"select key from {self.table} where {self.unresolved} and batch_id in ({self._lineage(batches)})"
+            f"and key not in (select key from {self.table} "
+            f"where {self.unresolved} and batch_id in ({self._lineage(batches)}))"
         )
 
     def refused_payloads(self) -> str:
         """A query for the payloads that Klaviyo refused: key and hash."""
-        return (
-            f"select distinct key, payload_hash from {self.table} "
-            f"where {self.unresolved} and stage = 'klaviyo'"
-        )
+        return f"select distinct key, digest from {self.table} where {self.unresolved} and stage = 'klaviyo'"
 
     def of_job(self, job_id: str) -> int:
         """How many rows are on record as failed in an import job."""
@@ -105,9 +105,9 @@ class RejectionRecords:
                     [at],
                 ),
                 (
-                    f"insert into {self.table} (sync, stage, key, payload_hash, operation, code, "
+                    f"insert into {self.table} (sync, stage, key, digest, operation, code, "
                     "reason, row_count, run_id, batch_id, job_id, rejected_at) "
-                    f"select '{self.sync}', 'plan', key, max(payload_hash), 'reject', 'invalid_row', "
+                    f"select '{self.sync}', 'plan', key, max(digest), 'reject', 'invalid_row', "
                     f"problem, count(*), ?, '', '', cast(? as {self.dialect.timestamp}) "
                     f"from {self.plan} as planned where operation = 'reject' and not exists ("
                     f"select 1 from {self.table} as known where {self.unresolved} and known.stage = 'plan' "

@@ -11,8 +11,11 @@ that has no name and vanishes with the process. After a kill the texts of open b
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from c360_platform.activation.errors import SyncHeld
@@ -27,13 +30,23 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
 
 
+_BLOCK_BYTES = 1 << 20  # of text, compressed as one
+
+
 class LaneSpool:
-    """The payloads of one lane by position. Positions are added in ascending order."""
+    """The payloads of one lane by position. Positions are added in ascending order.
+
+    Texts are compressed: they are alike, an eighth of the pages is written, and new pages of a file cost more
+    than compressing does.
+    """
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="c360-")  # noqa: SIM115  (lives as long as this)
-        self._end = 0
+        # It lives as long as this object.
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="c360-", buffering=0)  # noqa: SIM115
+        self._end = 0  # of the text
         self._parts: list[tuple[Integers, Integers, Integers]] = []  # positions, starts, sizes
+        self._blocks: list[_Block] = []
+        self._latest: tuple[_Block, memoryview] | None = None  # neighbours are read one after the other
 
     def add(self, positions: Integers, payloads: pa.Array) -> None:
         """Append rows; `payloads` is a text array without nulls, each ending with the separator."""
@@ -42,14 +55,13 @@ class LaneSpool:
 
         if not len(payloads):
             return
-        array = pa.concat_arrays([payloads.cast(pa.large_string())])  # without an offset into a larger buffer
+        array = payloads.cast(pa.large_string())
         _, offsets_buffer, data = array.buffers()
         offsets = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, array.offset * 8)
         text = memoryview(data)[int(offsets[0]) : int(offsets[-1])]
         try:
-            self._file.seek(self._end)
-            self._file.write(text)
-            self._file.flush()  # here, where a full disk is told
+            for start in range(0, len(text), _BLOCK_BYTES):
+                self._write(text[start : start + _BLOCK_BYTES], self._end + start)
         except OSError as error:
             raise SyncHeld(
                 f"no room for {len(text):,} bytes of bodies in {tempfile.gettempdir()} ({error.strerror}): "
@@ -57,6 +69,15 @@ class LaneSpool:
             ) from None
         self._parts.append((positions, offsets[:-1] - offsets[0] + self._end, np.diff(offsets)))
         self._end += len(text)
+
+    def _write(self, text: memoryview, start: int) -> None:
+        compressed = memoryview(_codec().compress(text, asbytes=True))
+        at = self._blocks[-1].file_end if self._blocks else 0
+        self._file.seek(at)
+        written = 0
+        while written < len(compressed):
+            written += self._file.write(compressed[written:])
+        self._blocks.append(_Block(start, start + len(text), at, at + len(compressed)))
 
     def drop(self, positions: Sequence[int]) -> None:
         """Rows that are not to be sent after all."""
@@ -106,8 +127,21 @@ class LaneSpool:
             self._file.close()
 
     def _bytes(self, start: int, end: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(end - start)
+        first = bisect_right(self._blocks, start, key=lambda block: block.end)
+        pieces = []
+        for block in islice(self._blocks, first, None):
+            if block.start >= end:
+                break
+            pieces.append(self._text(block)[max(start - block.start, 0) : end - block.start])
+        return b"".join(pieces)
+
+    def _text(self, block: _Block) -> memoryview:
+        if self._latest is None or self._latest[0] is not block:
+            self._file.seek(block.file_start)
+            compressed = self._file.read(block.file_end - block.file_start)
+            text = _codec().decompress(compressed, block.end - block.start)
+            self._latest = (block, memoryview(text))
+        return self._latest[1]
 
     def _range(self, first: int, last: int) -> tuple[int, int]:
         import numpy as np
@@ -124,6 +158,22 @@ class LaneSpool:
             positions, starts, sizes = (np.concatenate(column) for column in columns)
             self._parts = [(positions, starts, sizes)]
         return self._parts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Where a stretch of the text stands: in the text, and compressed in the file."""
+
+    start: int
+    end: int
+    file_start: int
+    file_end: int
+
+
+def _codec() -> pa.Codec:
+    import pyarrow as pa
+
+    return pa.Codec("lz4_raw")
 
 
 Rendered = Iterable[tuple[str, "Integers", "pa.Array"]]

@@ -43,7 +43,7 @@ _DAYS_PER_MONTH = 30.4375
 # Bytes of the ledger's columns: ids of runs and batches, a hash, short words, moments.
 _LEDGER_WIDTHS = {
     "key": 34.0,
-    "payload_hash": 18.0,
+    "digest": 18.0,
     "run_id": 38.0,
     "batch_id": 20.0,
     "filled": 40.0,

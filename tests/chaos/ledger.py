@@ -35,7 +35,7 @@ class LedgerBook:
             if not warehouse.exists("c360_sync.state"):
                 self.state, self.rejections, self.runs, self.batches = [], [], [], []
                 return
-            self.state = warehouse.table("select sync, key, payload_hash from c360_sync.state").to_pylist()
+            self.state = warehouse.table("select sync, key, digest from c360_sync.state").to_pylist()
             self.rejections = warehouse.table(
                 "select sync, stage, key, code, reason from c360_sync.rejections where resolved_at is null"
             ).to_pylist()
@@ -60,7 +60,7 @@ class LedgerBook:
                 if key not in found.profiles:
                     yield f"the state claims the profile {key}"
                 else:
-                    self._claims.append(((PROFILES.name, key, row["payload_hash"]), found.profiles[key]))
+                    self._claims.append(((PROFILES.name, key, row["digest"]), found.profiles[key]))
         for text in self._texts():
             yield from leaks(text, "the ledger")
 
@@ -69,7 +69,7 @@ class LedgerBook:
 
     def _claiming(self) -> list[Row]:
         """Rows of the state without a hash say only that something may have been written."""
-        return [row for row in self.state if row["payload_hash"]]
+        return [row for row in self.state if row["digest"]]
 
     def _texts(self) -> Iterator[str]:
         for row in self.rejections:
@@ -83,7 +83,7 @@ class LedgerBook:
         for row in self._claiming():
             version = self._truth.now_profiles.get(row["key"])
             if row["sync"] == PROFILES.name and version is not None and row["key"] not in kept_out:
-                self._meanings[PROFILES.name, row["key"], row["payload_hash"]] = version
+                self._meanings[PROFILES.name, row["key"], row["digest"]] = version
 
     def false_claims(self) -> Iterator[str]:
         """Where the state of any round said more than was in Klaviyo then; a later version may have been."""

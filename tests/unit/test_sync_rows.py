@@ -132,10 +132,13 @@ select problem, filled, person, {d.portable("raw_payload")} as payload,
 from (
     select case {words} end as problem, {row.filled} as filled, person, {row.payload} as raw_payload
     from (
-        select *, {pieces}
+        select *, {row.first_property} as first_property
         from (
-            select *, {keyed} {alone}, timestamptz '2027-01-01' as latest_time
-            from (select {", ".join(row.columns)} from model)
+            select *, {pieces}
+            from (
+                select *, {keyed} {alone}, timestamptz '2027-01-01' as latest_time
+                from (select {", ".join(row.columns)} from model)
+            )
         )
     )
 )"""

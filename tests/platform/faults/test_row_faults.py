@@ -44,7 +44,7 @@ def event(number: int, **values: Any) -> dict[str, Any]:
 
 
 def confirmed_keys(shop: Shop) -> set[str]:
-    return {row["key"] for row in shop.ledger("select key from c360_sync.state where payload_hash <> ''")}
+    return {row["key"] for row in shop.ledger("select key from c360_sync.state where digest is not null")}
 
 
 def body_sizes(shop: Shop) -> list[int]:

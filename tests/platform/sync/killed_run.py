@@ -117,7 +117,9 @@ def die_in_commit(seconds: float, _: Connection) -> None:
 
 def _around_commit(before: Callable[[], object], after: Callable[[float], object]) -> None:
     def transaction(self: DuckDBWarehouse, statements: Sequence[Statement]) -> None:
-        is_state = any(sql.startswith("merge into") for sql, _ in statements)
+        is_state = any(
+            sql.startswith(("merge into", "insert into")) and "state" in sql for sql, _ in statements
+        )
         with self.connection() as connection:
             connection.begin()
             for sql, params in statements:

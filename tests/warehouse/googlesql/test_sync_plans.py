@@ -79,7 +79,7 @@ def test_changed_cleared_and_refused_profiles_are_planned_alike(first: list[dict
         "sync": EVERY_KIND.name,
         "stage": "klaviyo",
         "key": refused["key"],
-        "payload_hash": refused["payload_hash"],
+        "digest": refused["digest"],
         "rejected_at": NOW,
     }
     kept = [row for row in confirmed(SHOP, first) if row["key"] != refused["key"]]

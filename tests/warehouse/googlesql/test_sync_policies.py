@@ -48,7 +48,7 @@ def test_who_may_become_a_profile_is_decided_alike(create: CreatePolicy, withhel
         ("no address", None, 7, True),
     )
     spec = replace(PEOPLE, create=create, profile_syncs=(PEOPLE.name, "others"))
-    brought = {"sync": "others", "key": "brought@shop.example", "payload_hash": "h", "filled": ""}
+    brought = {"sync": "others", "key": "brought@shop.example", "digest": 1, "filled": ""}
     ingested = {" Known@Shop.example": False, "deleted@shop.example": True}
     shop = Shop(spec, COLUMNS, rows, NOW, ledger={"state": [brought]}, ingested=ingested)
 
@@ -112,7 +112,7 @@ def test_members_leave_after_the_same_grace() -> None:
     rows = [{"email": "stays@shop.example"}]
     gone = {"longer": NOW - timedelta(hours=25), "as long": NOW - timedelta(hours=24), "stays": None}
     gone |= {"shorter": NOW - timedelta(hours=23), "today": None}
-    same = {"sync": spec.name, "payload_hash": "h", "filled": "", "is_ours": True, "target": ""}
+    same = {"sync": spec.name, "digest": 1, "filled": "", "is_ours": True, "target": ""}
     state = [
         {**same, "key": f"{name.replace(' ', '-')}@shop.example", "gone_at": at} for name, at in gone.items()
     ]

@@ -193,7 +193,7 @@ def same_plan(plans: Mapping[Engine, Sequence[Mapping[str, Any]]]) -> list[dict[
 
 def confirmed(shop: Shop, plan: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The ledger's state after everything that travels of a plan was confirmed."""
-    names = ("key", "payload_hash", "filled", "is_ours")
+    names = ("key", "digest", "filled", "is_ours")
     same = {"sync": shop.spec.name, "target": "", "run_id": "a", "confirmed_at": shop.now}
     return [{**same, **{name: row[name] for name in names}} for row in plan if row["lane"]]
 

@@ -80,7 +80,7 @@ def _make_worlds(local: Any, staging: Any, emulator: Emulator) -> None:
 
 
 def _state(home: Home) -> list[dict[str, Any]]:
-    columns = ("sync", "key", "payload_hash", "filled", "is_ours")
+    columns = ("sync", "key", "digest", "filled", "is_ours")
     return home.rows("c360_sync", "state", columns)
 
 
