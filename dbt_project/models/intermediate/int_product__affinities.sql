@@ -77,10 +77,11 @@ measured as (
 
 ),
 
-classified as (
+frequent as (
 
     select
         *,
+        lift > {{ var('basket_min_lift') }} as is_partner,
         lift > {{ var('basket_min_lift') }} and is_partner_sold_recently as is_offer
     from measured
     where support >= {{ var('basket_min_support') }}
@@ -100,15 +101,17 @@ final as (
         support,
         confidence,
         lift,
-        is_partner_sold_recently,
+        {%- for place in ['partner', 'offer'] %}
         case
-            when is_offer
+            when is_{{ place }}
                 then row_number() over (
-                    partition by channel, product_key, is_offer
+                    partition by channel, product_key, is_{{ place }}
                     order by lift desc, orders_together desc, partner_product_key
                 )
-        end as offer_rank
-    from classified
+        end as {{ place }}_rank,
+        {%- endfor %}
+        is_partner_sold_recently
+    from frequent
 
 )
 

@@ -31,6 +31,7 @@ final as (
         affinities.support,
         affinities.confidence,
         affinities.lift,
+        affinities.partner_rank,
         affinities.offer_rank,
         affinities.is_partner_sold_recently
     from affinities

@@ -37,21 +37,21 @@ partners as (
     select
         affinities.channel,
         affinities.product_key,
-        max(case when affinities.offer_rank = 1 then affinities.partner_product_key end)
+        max(case when affinities.partner_rank = 1 then affinities.partner_product_key end)
             as best_partner_product_key,
-        max(case when affinities.offer_rank = 1 then articles.product_name end)
+        max(case when affinities.partner_rank = 1 then articles.product_name end)
             as best_partner_product_name,
-        max(case when affinities.offer_rank = 1 then affinities.support end)
+        max(case when affinities.partner_rank = 1 then affinities.support end)
             as best_partner_support,
-        max(case when affinities.offer_rank = 1 then affinities.confidence end)
+        max(case when affinities.partner_rank = 1 then affinities.confidence end)
             as best_partner_confidence,
-        max(case when affinities.offer_rank = 1 then affinities.lift end) as best_partner_lift,
-        string_agg(articles.product_name, ', ' order by affinities.offer_rank)
+        max(case when affinities.partner_rank = 1 then affinities.lift end) as best_partner_lift,
+        string_agg(articles.product_name, ', ' order by affinities.partner_rank)
             as cross_sell_partners
     from affinities
     inner join articles
         on affinities.partner_product_key = articles.product_key
-    where affinities.offer_rank <= {{ var('product_partners_named') }}
+    where affinities.partner_rank <= {{ var('product_partners_named') }}
     group by 1, 2
 
 ),
