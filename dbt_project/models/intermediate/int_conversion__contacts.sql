@@ -106,17 +106,18 @@ known as (
 
     select
         *,
-        {{ x_any("channel != 'direct'") }} over (partition by path_key) as is_known,
+        {{ x_any("channel != 'direct' or contact_type = 'recorded'") }} over (partition by path_key) as is_known,
         {{ x_any("contact_type != 'coupon'") }} over (partition by path_key, channel) as is_seen
     from on_paths
 
 ),
 
--- Direct says that nothing is known, so it counts only where that is so; a coupon shows a channel once.
+-- A direct visit says that nothing is known, so it counts only where that is so; what the shop has recorded itself
+-- counts as it is. A coupon shows a channel once.
 counted as (
 
     select * from known
-    where (channel != 'direct' or not is_known)
+    where (channel != 'direct' or contact_type = 'recorded' or not is_known)
         and (contact_type != 'coupon' or not is_seen)
 
 ),
