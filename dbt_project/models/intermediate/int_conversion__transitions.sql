@@ -1,5 +1,6 @@
 -- How often one channel follows another on all paths, with (start) before the first and (order) or (none) after the
 -- last; a channel after itself is no step. A path that ends in two orders of one instant counts twice.
+{{ warehouse_layout(cluster_by=['from_state']) }}
 
 with
 

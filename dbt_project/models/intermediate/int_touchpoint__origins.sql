@@ -1,4 +1,5 @@
 -- Every source, medium and campaign that a contact came from, and the channel that the rules put it in.
+{{ warehouse_layout(cluster_by=['source', 'medium']) }}
 
 with
 

@@ -1,5 +1,5 @@
 -- What each channel is worth by each attribution model, how well it works, and what to do with it.
-{{ config(materialized='table') }}
+{{ warehouse_layout(cluster_by=['attribution_model', 'channel']) }}
 
 with
 

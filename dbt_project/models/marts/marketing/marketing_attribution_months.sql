@@ -1,6 +1,6 @@
 -- Credits of a month by channel and attribution model. Revenue is rounded along the sum, so that channels of a month add
 -- up to its revenue to the cent.
-{{ config(materialized='table') }}
+{{ warehouse_layout(partition_by='order_month', data_type='date', cluster_by=['attribution_model', 'channel']) }}
 
 with
 
