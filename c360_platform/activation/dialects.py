@@ -111,7 +111,7 @@ class Dialect:
         return f"cast('0x' || left(md5({text}), 15) as bigint)"
 
     def fingerprint(self, text: str) -> str:
-        """A number that tells texts apart within one statement, null for none; equal ones may differ still."""
+        """A number that tells texts apart in one statement, null for none; equal ones may differ still."""
         return f"case when {text} is not null then hash({text}) end"
 
     def bytes(self, text: str) -> str:
@@ -135,17 +135,25 @@ class Dialect:
         """Text as a JSON string; what it needs to be the same on both engines, `portable` adds."""
         return f"cast(to_json({text}) as varchar)"
 
-    def portable(self, json: str) -> str:
-        """A column of JSON text as both engines write it.
+    def is_portable(self, json: str) -> str:
+        """Whether `portable` would change nothing about a column of JSON text, nor about others of its parts.
+
+        The column is named several times: it must not be an expression.
+        """
+        return (
+            f"not (contains({json}, '\\u00') or contains({json}, chr(8232)) or contains({json}, chr(8233)))"
+        )
+
+    def portable(self, json: str, is_portable: str) -> str:
+        """A column of JSON text as both engines write it; `is_portable` may say that it is.
 
         Line and paragraph separators are escaped, nine control characters that are escaped differently left
         out. The column is named several times: it must not be an expression.
         """
         separators = f"replace(replace({json}, chr(8232), '\\u2028'), chr(8233), '\\u2029')"
         return (
-            f"case when contains({json}, '\\u00') or contains({json}, chr(8232)) "
-            f"or contains({json}, chr(8233)) "
-            f"then regexp_replace({separators}, '{_DROPPED_ESCAPES}', '\\1', 'g') else {json} end"
+            f"case when {is_portable} then {json} "
+            f"else regexp_replace({separators}, '{_DROPPED_ESCAPES}', '\\1', 'g') end"
         )
 
     def iso_time(self, expression: str, kind: Kind) -> str:

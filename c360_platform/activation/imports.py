@@ -57,9 +57,9 @@ class Imports:
 
     def post(self, batch: Batch, rows: pa.Table | None) -> str:
         if rows is None:
-            texts = self.run.spool.of(batch).read(batch.first, batch.last)
+            texts = self.run.spool.of(batch).pieces(batch.first, batch.last)
         else:
-            texts = "".join(text + SEPARATOR for text in rows["payload"].to_pylist()).encode()
+            texts = [(text + SEPARATOR).encode() for text in rows["payload"].to_pylist()]
         return self.run.klaviyo.start_import(import_body(texts, batch.target))
 
     def index_of(self, pointer: str, rows: pa.Table) -> int | None:

@@ -48,6 +48,7 @@ def departures(
         "digest": "known.digest",
         "is_ours": "known.is_ours",
         "is_new": "false",
+        "is_portable": "true",
         "filled": "''",
         "cleared": "''",
         "occurred_s": f"cast(null as {dialect.integer})",

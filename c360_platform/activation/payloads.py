@@ -6,7 +6,7 @@ the warehouse writes (`expressions`), and sending (`transport`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -72,11 +72,12 @@ def slices(lane: str, positions: Integers, sizes: Integers) -> Iterator[Slice]:
         start, before = end, int(ends[end - 1])
 
 
-def import_body(rows: bytes, list_id: str = "") -> bytes:
+def import_body(rows: Sequence[bytes | memoryview], list_id: str = "") -> bytes:
     """The body of POST /api/profile-bulk-import-jobs; with `list_id` the profiles join that list.
 
-    `rows` are payloads as they lie in the spool, each with its separator.
+    `rows` are payloads as they lie in the spool, each with its separator, in pieces of any size.
     """
+    *others, last = rows
     relationships = b""
     if list_id:
         target = orjson.dumps({"lists": {"data": [{"type": "list", "id": list_id}]}})
@@ -84,7 +85,8 @@ def import_body(rows: bytes, list_id: str = "") -> bytes:
     return b"".join(
         (
             b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[',
-            memoryview(rows)[: -len(SEPARATOR)],
+            *others,
+            memoryview(last)[: -len(SEPARATOR)],
             b"]}}",
             relationships,
             b"}}",

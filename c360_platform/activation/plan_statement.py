@@ -28,7 +28,7 @@ _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
 # What the comparison yields of a row, before its lane and its size are known.
 RENDERED = (
     *("operation", "key", "digest", "is_ours", "is_new", "problem", "filled", "cleared"),
-    *("raw_payload", "recipient", "metric", "occurred_s"),
+    *("is_portable", "raw_payload", "recipient", "metric", "occurred_s"),
 )
 EVENTS_ONLY = ("recipient", "metric", "occurred_s")
 NOT_SENT = {
@@ -126,11 +126,12 @@ hashed as (
     {self._hashed("chosen")}
 ),
 rendered as (
-    select position, lane, {row.payload} as raw_payload
+    select position, lane, {self._is_portable()} as is_portable, {row.payload} as raw_payload
     from (select *, {row.first_property} as first_property from hashed) as told
     where digest = planned_digest and not coalesce({problem}, false)
 )
-select position, lane, {d.portable("raw_payload")} as payload from rendered order by position"""
+select position, lane, {d.portable("raw_payload", "is_portable")} as payload
+from rendered order by position"""
 
     @property
     def _source(self) -> str:
@@ -200,11 +201,19 @@ due as (
 
     def _hashed(self, rows: str) -> str:
         d = self.dialect
-        return f"""select *, {d.digest(d.portable("raw_digest"))} as digest
+        return f"""select *, {d.digest(d.portable("raw_digest", "is_portable"))} as digest
     from (
-        select *, {self.row.digest} as raw_digest
-        from (select *, {_named(self.row.pieces)} from {rows}) as pieces
-    ) as digested"""
+        select *, {d.is_portable("raw_digest")} as is_portable
+        from (
+            select *, {self.row.digest} as raw_digest
+            from (select *, {_named(self.row.pieces)} from {rows}) as pieces
+        ) as digested
+    ) as told"""
+
+    def _is_portable(self) -> str:
+        """Whether a payload is: it has the values of the digest and names of the mapping."""
+        names = "".join([*self.spec.fields.values(), *self.spec.properties.values(), *self.spec.unset])
+        return "is_portable" if names.isprintable() else "false"
 
     def _differing(self, rows: str, differs: str) -> str:
         known = {"is_unknown": "true", "was_filled": "''", "is_ours": "true"}
@@ -292,6 +301,7 @@ judged as (
             "is_new": "is_new",
             "problem": f"""case when problem is not null then problem when is_refused then null
             when is_deleted then {d.literal(NOT_SENT["deleted"])} when {held_back} then {policy} end""",
+            "is_portable": self._is_portable(),
             "filled": row.filled,
             "cleared": row.cleared,
             "recipient": "person" if self.is_event else f"cast(null as {d.string})",
@@ -305,11 +315,11 @@ judged as (
     def _sized(self) -> str:
         d = self.dialect
         overhead = f" + {d.bytes('recipient')} + {EVENT_OVERHEAD_BYTES}" if self.is_event else ""
-        changed = ("operation", "problem", "raw_payload")
+        changed = ("operation", "problem", "is_portable", "raw_payload")
         kept = ", ".join(name for name in self.rendered if name not in changed)
         too_large = f"bytes > {ROW_BYTES}"
         return f"""written_out as (
-    select *, {d.portable("raw_payload")} as payload from rendered
+    select *, {d.portable("raw_payload", "is_portable")} as payload from rendered
 ),
 sized as (
     select *, {d.bytes("payload")}{overhead} as bytes from written_out

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -97,25 +97,23 @@ class LaneSpool:
         start, end = self._range(first, last)
         return end - start
 
-    def read(self, first: int, last: int) -> bytes:
-        """The rows between two positions, both included, each with its separator."""
+    def pieces(self, first: int, last: int) -> list[memoryview]:
+        """The rows between two positions, both included, each with its separator; a piece may be any part."""
         start, end = self._range(first, last)
         if start == end:
-            return b""
+            return []
         _, starts, sizes = self._rows()
         begin, finish = int(starts[start]), int(starts[end - 1] + sizes[end - 1])
         if finish - begin == int(sizes[start:end].sum()):
-            return self._bytes(begin, finish)
-        return b"".join(
-            self._bytes(int(at), int(at + size))
-            for at, size in zip(starts[start:end], sizes[start:end], strict=True)
-        )
+            return list(self._text(begin, finish))
+        rows = zip(starts[start:end], sizes[start:end], strict=True)
+        return [piece for at, size in rows for piece in self._text(int(at), int(at + size))]
 
     def texts(self, first: int, last: int) -> dict[int, str]:
         """Position to payload without its separator, between two positions, both included."""
         start, end = self._range(first, last)
         positions, _, sizes = self._rows()
-        body, at = self.read(first, last), 0
+        body, at = b"".join(self.pieces(first, last)), 0
         found: dict[int, str] = {}
         for position, size in zip(positions[start:end].tolist(), sizes[start:end].tolist(), strict=True):
             found[position] = body[at : at + size - len(SEPARATOR)].decode()
@@ -126,16 +124,14 @@ class LaneSpool:
         with suppress(OSError):  # what a full disk did not take is of no use any more
             self._file.close()
 
-    def _bytes(self, start: int, end: int) -> bytes:
+    def _text(self, start: int, end: int) -> Iterator[memoryview]:
         first = bisect_right(self._blocks, start, key=lambda block: block.end)
-        pieces = []
         for block in islice(self._blocks, first, None):
             if block.start >= end:
-                break
-            pieces.append(self._text(block)[max(start - block.start, 0) : end - block.start])
-        return b"".join(pieces)
+                return
+            yield self._block_text(block)[max(start - block.start, 0) : end - block.start]
 
-    def _text(self, block: _Block) -> memoryview:
+    def _block_text(self, block: _Block) -> memoryview:
         if self._latest is None or self._latest[0] is not block:
             self._file.seek(block.file_start)
             compressed = self._file.read(block.file_end - block.file_start)

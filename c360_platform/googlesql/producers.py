@@ -74,8 +74,9 @@ def syncs(scene: Scene) -> None:
             if not settled:
                 ledger.read_open()  # one batch is open and one row rejected, as the warehouse answers
             drive(Planner(spec, scene.warehouse, ledger, NOW))
-            records = (Membership, AccountRecords, EventRecords, SampleRecords)
-            for part in (ledger, ledger.batches, ledger.rejections, *(of(ledger) for of in records)):
+            records = (Membership, AccountRecords, EventRecords)
+            parts = (*(of(ledger) for of in records), SampleRecords(ledger, is_event=spec.object == "events"))
+            for part in (ledger, ledger.batches, ledger.rejections, *parts):
                 drive(part, schema=[spec.ingest_schema, ""])
             drive(RunRecord(scene.warehouse, spec.name, "run"))
 
@@ -253,7 +254,7 @@ def _samples() -> dict[str, Sequence[Any]]:
     from c360_platform.activation.engine import SyncReport
     from c360_platform.activation.plan import COLUMNS
 
-    rejection = Rejection("k", "hash", "create", "invalid", "it is refused")
+    rejection = Rejection("k", 1, "create", "invalid", "it is refused")
     of_kind = {"s": "a", "i": 1, "b": True}
     return {
         "account": ["account"],

@@ -122,13 +122,14 @@ def _statement() -> str:
     d = Dialect()
     row = row_expressions(SPEC, TYPES, d)
     words = " ".join(f"when {condition} then {d.literal(text)}" for condition, text in row.problems)
+    is_portable = d.is_portable("raw_payload")
     alone = "".join(f", false as {flag}" for flag in ("is_repeated", "is_collapsed", *row.shared))
     keyed, pieces = (
         ", ".join(f"{text} as {name}" for name, text in stage.items()) for stage in (row.keyed, row.pieces)
     )
     return f"""
-select problem, filled, person, {d.portable("raw_payload")} as payload,
-    {d.bytes(d.portable("raw_payload"))} as bytes
+select problem, filled, person, {d.portable("raw_payload", is_portable)} as payload,
+    {d.bytes(d.portable("raw_payload", is_portable))} as bytes
 from (
     select case {words} end as problem, {row.filled} as filled, person, {row.payload} as raw_payload
     from (
@@ -180,7 +181,7 @@ def test_any_row_becomes_json_with_exactly_its_values(
     unset = profile.get("meta", {}).get("patch_properties", {}).get("unset", [])
     assert set(unset) == {name for name, value in expected.items() if value is None}
     assert found["bytes"] == len((found["payload"] + SEPARATOR).encode())
-    body = import_body(2 * (found["payload"] + SEPARATOR).encode(), 'a"b')
+    body = import_body(2 * [(found["payload"] + SEPARATOR).encode()], 'a"b')
     assert orjson.loads(body)["data"]["attributes"]["profiles"]["data"] == [profile, profile]
 
 
@@ -359,7 +360,7 @@ def test_no_body_is_larger_than_its_batch_was_counted_whatever_the_text(
     for piece in pieces:
         chosen = range(piece.first, piece.last + 1)
         if lane == "import":
-            body = import_body("".join(rows[at] + SEPARATOR for at in chosen).encode(), "list")
+            body = import_body([(rows[at] + SEPARATOR).encode() for at in chosen], "list")
         else:
             body = event_body([(people[at], rows[at], True) for at in chosen])
         orjson.loads(body)
