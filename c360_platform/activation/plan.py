@@ -102,6 +102,12 @@ class PlanCounts:
         return sum(self.by_operation.values())
 
 
+def table_columns(spec: SyncSpec) -> dict[str, str]:
+    """The columns of COLUMNS that the table of a run's plan has."""
+    unused = _SHOWN_ONLY if spec.object == "events" else (*_SHOWN_ONLY, *EVENTS_ONLY)
+    return {name: kind for name, kind in COLUMNS.items() if name not in unused}
+
+
 class Planner:
     """Compares one sync's model with the ledger. Reads and writes the warehouse, never Klaviyo."""
 
@@ -120,8 +126,7 @@ class Planner:
         self.overrides = overrides or Overrides()
         self.model = warehouse.relation(spec.schema, spec.table)
         self.spool = Spool(self.render)
-        unused = _SHOWN_ONLY if spec.object == "events" else (*_SHOWN_ONLY, *EVENTS_ONLY)
-        self.columns = {name: kind for name, kind in COLUMNS.items() if name not in unused}  # of its table
+        self.columns = table_columns(spec)
         self.kinds: Mapping[str, str] = {}  # of the mapped columns, once the query is made
 
     def make(self) -> PlanCounts:

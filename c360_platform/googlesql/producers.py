@@ -74,10 +74,11 @@ def syncs(scene: Scene) -> None:
             if not settled:
                 ledger.read_open()  # one batch is open and one row rejected, as the warehouse answers
             drive(Planner(spec, scene.warehouse, ledger, NOW))
+            samples = {"schema": [spec.ingest_schema, ""], **_planned(spec)}
             records = (Membership, AccountRecords, EventRecords)
             parts = (*(of(ledger) for of in records), SampleRecords(ledger, is_event=spec.object == "events"))
             for part in (ledger, ledger.batches, ledger.rejections, *parts):
-                drive(part, schema=[spec.ingest_schema, ""])
+                drive(part, **samples)
             drive(RunRecord(scene.warehouse, spec.name, "run"))
 
 
@@ -247,22 +248,33 @@ def _combinations(
         yield {each.name: value for each, value in zip(parameters, values, strict=True)}
 
 
+def _planned(spec: SyncSpec) -> dict[str, Sequence[Any]]:
+    """The columns of a plan's table, and one row of it."""
+    import pyarrow as pa
+
+    from c360_platform.activation.plan import table_columns
+
+    columns = table_columns(spec)
+    of_kind = {"s": "a", "i": 1, "b": True}
+    return {
+        "columns": [columns],
+        "rows": [pa.table({name: [of_kind[kind]] for name, kind in columns.items()})],
+    }
+
+
 def _samples() -> dict[str, Sequence[Any]]:
     """Values for parameters by name; where the SQL depends on a value, one per form."""
     import pyarrow as pa
 
     from c360_platform.activation.engine import SyncReport
-    from c360_platform.activation.plan import COLUMNS
 
     rejection = Rejection("k", 1, "create", "invalid", "it is refused")
-    of_kind = {"s": "a", "i": 1, "b": True}
     return {
         "account": ["account"],
         "at": [NOW],
         "batch": [_IMPORT],
         "batches": [[_IMPORT], [_IMPORT, _REMOVE]],
         "chosen": [[("import", 3), ("import", 5)]],
-        "columns": [COLUMNS],
         "condition": ["is_ours"],
         "counters": [SyncReport("sync").counters()],
         "departures": [0, 2],
@@ -282,7 +294,6 @@ def _samples() -> dict[str, Sequence[Any]]:
         "parts": [[_IMPORT.part(1, 1, 4, 4), _IMPORT.part(2, 5, 9, 5)]],
         "position": [3],
         "rejections": [[rejection]],
-        "rows": [pa.table({name: [of_kind[kind]] for name, kind in COLUMNS.items()})],
         "run_id": ["run"],
         "status": ["failed"],
         "to_state": [False, True],
