@@ -64,9 +64,9 @@ class SentRow:
     digest: int | None
     payload: str = field(repr=False)
     cleared: str
-    metric: str | None
-    second: int | None
-    recipient: str | None = field(repr=False)
+    metric: str | None = None
+    second: int | None = None
+    recipient: str | None = field(default=None, repr=False)
 
     @property
     def digest_afterwards(self) -> int | None:
@@ -83,7 +83,7 @@ class Sample:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._records = SampleRecords(run.ledger, is_event=run.spec.object == "events")
+        self._records = EventSampleRecords(run.ledger)
         self._random = Random(run.run_id)  # noqa: S311  (a sample, not a secret)
         self._rows: list[SentRow] = []
 
@@ -196,14 +196,10 @@ class Sample:
 class SampleRecords:
     """The statements of a sample on the ledger of one sync."""
 
-    def __init__(self, ledger: Ledger, *, is_event: bool) -> None:
+    columns = "lane, position, key, operation, digest, cleared"
+
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        dialect = ledger.dialect
-        text = f"cast(null as {dialect.string})"
-        own = "metric, occurred_s as second, recipient"
-        if not is_event:
-            own = f"{text} as metric, cast(null as {dialect.integer}) as second, {text} as recipient"
-        self.columns = f"lane, position, key, operation, digest, cleared, {own}"
 
     def rows(self, batches: Sequence[Batch], chosen: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """The planned rows at these places (lane, position) of the batches."""
@@ -213,17 +209,6 @@ class SampleRecords:
         return self._read(
             f"select {self.columns} from {self.ledger.plan} where {within(batches)} and ({places}) "
             "order by lane, position"
-        )
-
-    def stretch(self, batches: Sequence[Batch], position: int) -> list[dict[str, Any]]:
-        """The planned events of one metric that are nearest in time to the one at a position."""
-        plan = self.ledger.plan
-        return self._read(
-            f"select {self.columns} from {plan} as planned join ("
-            f"select metric as its_metric, occurred_s as its_second from {plan} "
-            f"where {within(batches)} and position >= {position} order by position limit 1"
-            ") as chosen on chosen.its_metric = planned.metric "
-            f"where {within(batches)} order by abs(occurred_s - its_second), key limit {_CANDIDATES}"
         )
 
     def confirmed(self, names: Sequence[str], run_id: str) -> dict[str, int]:
@@ -238,6 +223,21 @@ class SampleRecords:
 
     def _read(self, sql: str) -> list[dict[str, Any]]:
         return self.ledger.warehouse.table(sql).to_pylist()
+
+
+class EventSampleRecords(SampleRecords):
+    """The statements of a sample of events."""
+
+    def stretch(self, batches: Sequence[Batch], position: int) -> list[dict[str, Any]]:
+        """The planned events of one metric that are nearest in time to the one at a position."""
+        plan = self.ledger.plan
+        return self._read(
+            f"select {self.columns}, metric, occurred_s as second, recipient from {plan} as planned join ("
+            f"select metric as its_metric, occurred_s as its_second from {plan} "
+            f"where {within(batches)} and position >= {position} order by position limit 1"
+            ") as chosen on chosen.its_metric = planned.metric "
+            f"where {within(batches)} order by abs(occurred_s - its_second), key limit {_CANDIDATES}"
+        )
 
 
 def profile_differences(payload: str, cleared: str, found: Mapping[str, Any]) -> set[str]:

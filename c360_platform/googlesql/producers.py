@@ -55,7 +55,7 @@ def syncs(scene: Scene) -> None:
     from c360_platform.activation.lost_state import EventRecords
     from c360_platform.activation.membership import Membership
     from c360_platform.activation.plan import Planner
-    from c360_platform.activation.readback import SampleRecords
+    from c360_platform.activation.readback import EventSampleRecords, SampleRecords
     from c360_platform.activation.runs import RunRecord
 
     _upgrade(scene)
@@ -75,9 +75,9 @@ def syncs(scene: Scene) -> None:
                 ledger.read_open()  # one batch is open and one row rejected, as the warehouse answers
             drive(Planner(spec, scene.warehouse, ledger, NOW))
             samples = {"schema": [spec.ingest_schema, ""], **_planned(spec)}
-            records = (Membership, AccountRecords, EventRecords)
-            parts = (*(of(ledger) for of in records), SampleRecords(ledger, is_event=spec.object == "events"))
-            for part in (ledger, ledger.batches, ledger.rejections, *parts):
+            of_kind = (EventRecords, EventSampleRecords) if spec.object == "events" else (SampleRecords,)
+            records = (Membership, AccountRecords, *of_kind)
+            for part in (ledger, ledger.batches, ledger.rejections, *(of(ledger) for of in records)):
                 drive(part, **samples)
             drive(RunRecord(scene.warehouse, spec.name, "run"))
 
