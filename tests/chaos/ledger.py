@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from c360_platform.activation.ledger_tables import TABLES
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 from tests.chaos.account import Snapshot
 from tests.chaos.expected import Truth
@@ -29,10 +30,10 @@ class LedgerBook:
         self.read()
 
     def read(self) -> None:
-        """Read the tables as they are now; there are none before the first run."""
+        """Read the tables as they are now; before the first run, or after an early kill, some are missing."""
         warehouse = DuckDBWarehouse(self._path)
         with warehouse.session():
-            if not warehouse.exists("c360_sync.state"):
+            if not all(warehouse.exists(f"c360_sync.{table}") for table in TABLES):
                 self.state, self.rejections, self.runs, self.batches = [], [], [], []
                 return
             self.state = warehouse.table("select sync, key, digest from c360_sync.state").to_pylist()
