@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -28,6 +27,7 @@ from c360_platform.activation.membership import Membership
 from c360_platform.activation.payloads import slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.readback import ReadBack, Sample
+from c360_platform.activation.report import SyncReport, drift
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.warehouse import WarehouseError
@@ -36,66 +36,6 @@ if TYPE_CHECKING:
     from c360_platform.activation.connection import Traffic
     from c360_platform.activation.transport import Klaviyo
     from c360_platform.warehouse import Warehouse
-
-COUNTERS = (
-    *("planned", "sent", "confirmed", "rejected", "unchanged", "pending", "withheld", "leaving"),
-    *("requests", "throttled", "waited_seconds", "bytes_sent", "seconds"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What a run did, in rows.
-
-    planned      rows to be sent: those that differ, and those that an earlier run left open
-    sent         of them, rows that Klaviyo took in this run
-    confirmed    rows that Klaviyo has applied
-    rejected     rows of the model that are kept out, now or since an earlier run; see c360_sync.rejections
-    unchanged    rows that cost nothing
-    pending      rows that Klaviyo took but has not applied yet, or that wait for their turn
-    withheld     people whom the create policy keeps out
-    leaving      members who are out of the model and stay on the list until the grace period is over
-
-    `operations` splits planned, attempted (whatever was in a body), confirmed, rejected (by Klaviyo, in this
-    run) and pending by operation; `by_operation` is what was confirmed. `reasons`
-    counts the rows that are kept out by what was said of them. `drift` says
-    which mapped columns have another type than in the run before. `read_back` compares a sample with
-    Klaviyo; None when there was nothing to compare.
-    """
-
-    sync: str
-    planned: int = 0
-    sent: int = 0
-    confirmed: int = 0
-    rejected: int = 0
-    unchanged: int = 0
-    pending: int = 0
-    withheld: int = 0
-    leaving: int = 0
-    operations: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    requests: int = 0
-    throttled: int = 0
-    waited_seconds: float = 0.0
-    bytes_sent: int = 0
-    seconds: float = 0.0
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    drift: tuple[str, ...] = ()
-    read_back: ReadBack | None = None
-
-    @property
-    def by_operation(self) -> Mapping[str, int]:
-        return self.operations.get("confirmed", {})
-
-    @property
-    def acceptance_rate(self) -> float | None:
-        """Of the rows whose fate this run has learned, the share that Klaviyo took; None without any."""
-        refused = sum(self.operations.get("rejected", {}).values())
-        settled = self.confirmed + refused
-        return self.confirmed / settled if settled else None
-
-    def counters(self) -> dict[str, int | float]:
-        """The numbers that the ledger keeps of a run."""
-        return {name: getattr(self, name) for name in COUNTERS}
 
 
 def run_sync(
@@ -153,17 +93,6 @@ def run_sync(
             encoded = {name: json.dumps(value, sort_keys=True) for name, value in texts.items()}
             record.finish(status, run.moment(), message, {**report.counters(), **encoded})
     return report
-
-
-def drift(spec: SyncSpec, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """A line for each mapped column whose values are of another kind than before."""
-    names = {**spec.fields, **spec.properties}
-    for column, kind in now.items():
-        if before.get(column, kind) != kind:
-            yield (
-                f"column {column} is {kind} and was {before[column]}: {names.get(column, 'it')} changes its "
-                "type in Klaviyo, where segments may compare it as before"
-            )
 
 
 class _Sync:

@@ -19,8 +19,9 @@ from http import HTTPStatus
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, RowsAhead, Run, rejection_of, without
+from c360_platform.activation.delivery import ROW_COLUMNS, RowsAhead, Run
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused
+from c360_platform.activation.isolation import BulkSender, rejection_of, without
 from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.payloads import event_body
 

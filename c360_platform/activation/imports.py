@@ -12,8 +12,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.delivery import ROW_COLUMNS, BulkSender, Run, plan_columns, rejection_of
+from c360_platform.activation.delivery import ROW_COLUMNS, Run, plan_columns
 from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefused
+from c360_platform.activation.isolation import BulkSender, rejection_of
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.payloads import SEPARATOR, import_body, single_body
 from c360_platform.activation.transport import FORGOTTEN, ImportJob

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from c360_platform.activation.expressions import ROW_BYTES, RowExpressions
+from c360_platform.activation.expressions import ROW_BYTES
 from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.mapped_rows import RowExpressions
 from c360_platform.activation.membership import departures
 from c360_platform.activation.spec import SyncSpec
 

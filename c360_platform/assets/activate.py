@@ -22,7 +22,7 @@ from c360_platform.resources import KlaviyoAccess, WarehouseAccess
 from c360_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from c360_platform.activation.engine import SyncReport
+    from c360_platform.activation.report import SyncReport
 
 PREFIX = "klaviyo"
 SPLIT = ("planned", "attempted", "confirmed", "rejected", "pending")  # counters that are split by operation

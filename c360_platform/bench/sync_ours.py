@@ -15,7 +15,8 @@ from uuid import uuid4
 
 from c360_platform.activation import payloads
 from c360_platform.activation.delivery import Patience
-from c360_platform.activation.engine import SyncReport, run_sync
+from c360_platform.activation.engine import run_sync
+from c360_platform.activation.report import SyncReport
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.transport import Klaviyo
 from c360_platform.bench.processes import BenchError

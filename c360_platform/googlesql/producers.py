@@ -266,7 +266,7 @@ def _samples() -> dict[str, Sequence[Any]]:
     """Values for parameters by name; where the SQL depends on a value, one per form."""
     import pyarrow as pa
 
-    from c360_platform.activation.engine import SyncReport
+    from c360_platform.activation.report import SyncReport
 
     rejection = Rejection("k", 1, "create", "invalid", "it is refused")
     return {

@@ -33,7 +33,18 @@ def table_of(contract: RawContract, source: str, table: str) -> RawTable:
 
 def test_the_contract_declares_every_source_with_typed_columns_and_keys(contract: RawContract) -> None:
     assert {source.name for source in contract.sources} == {
-        *("shopify", "amazon", "webshop", "shipments", "stripe", "ga4", "crm", "zendesk", "klaviyo", "marketing")
+        *(
+            "shopify",
+            "amazon",
+            "webshop",
+            "shipments",
+            "stripe",
+            "ga4",
+            "crm",
+            "zendesk",
+            "klaviyo",
+            "marketing",
+        )
     }
     order = table_of(contract, "shopify", "order")
     assert order.key == ("id",)

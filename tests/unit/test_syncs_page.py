@@ -12,7 +12,7 @@ from c360_platform.activation.blocks import BLOCKS, RemovalFuse
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import TABLES
-from c360_platform.activation.plan import SENT
+from c360_platform.activation.plan_writer import SENT
 from c360_platform.assets import activate, reconcile
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 

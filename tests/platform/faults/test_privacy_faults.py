@@ -18,8 +18,8 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from c360_platform.activation.engine import SyncReport
 from c360_platform.activation.errors import SyncError, SyncFailed
+from c360_platform.activation.report import SyncReport
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.transport import Klaviyo
 from c360_platform.assets.activate import ACCEPTED_CHECK, activate_assets, sync_key

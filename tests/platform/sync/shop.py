@@ -17,7 +17,8 @@ from klaviyo_api import KlaviyoAPI
 
 from c360_platform.activation.blocks import RemovalFuse
 from c360_platform.activation.delivery import Patience
-from c360_platform.activation.engine import SyncReport, run_sync
+from c360_platform.activation.engine import run_sync
+from c360_platform.activation.report import SyncReport
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.transport import Klaviyo
 from c360_platform.sandbox.server import Sandbox
