@@ -16,14 +16,14 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from c360_platform.activation import forecast_words as words
-from c360_platform.activation.forecast import Total, document
+from c360_platform.activation.forecast import words
+from c360_platform.activation.forecast.figures import Total, document
 from c360_platform.settings import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from c360_platform.activation.forecast import Forecast
+    from c360_platform.activation.forecast.figures import Forecast
     from c360_platform.activation.spec import SyncSpec
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from c360_platform.activation.spec import SyncSpec
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
     from c360_platform.warehouse import Warehouse
 
 _ADVICE = {

@@ -24,8 +24,8 @@ from c360_platform.dbt_manifest import dbt_executable, dbt_variables
 if TYPE_CHECKING:
     from dagster_gcp import BigQueryResource
 
-    from c360_platform.activation.budget import Lane, Limiter
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.budget import Lane, Limiter
+    from c360_platform.activation.transport.client import Klaviyo
     from c360_platform.settings import Settings
     from c360_platform.warehouse import Warehouse
 
@@ -84,7 +84,7 @@ class KlaviyoAccess:
 
     def open(self, lane: Lane = "profiles") -> Klaviyo:
         """`lane` says who goes first when several wait. Raises `SettingsError` when there is no key."""
-        from c360_platform.activation.transport import Klaviyo
+        from c360_platform.activation.transport.client import Klaviyo
 
         settings = self.settings
         return Klaviyo(
@@ -99,8 +99,8 @@ class KlaviyoAccess:
 
         `windows` are calls and seconds, a second and a minute. Raises `SettingsError` when there is no key.
         """
-        from c360_platform.activation.budget import account_budget
-        from c360_platform.activation.limits import Tier
+        from c360_platform.activation.transport.budget import account_budget
+        from c360_platform.activation.transport.limits import Tier
 
         settings = self.settings
         (burst, _), (steady, _) = windows

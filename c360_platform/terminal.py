@@ -158,7 +158,7 @@ def show_plan(
 ) -> None:
     """What every sync would do now (on `day` at this hour); raise `LoopFailed` when one cannot be planned."""
     from c360_platform import plan_report
-    from c360_platform.activation.dry_run import forecast
+    from c360_platform.activation.forecast.dry_run import forecast
 
     specs = plan_report.chosen(_specs(settings), names)
     warehouse = _warehouse(settings)

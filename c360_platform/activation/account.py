@@ -20,7 +20,7 @@ from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import ledger_table
 
 if TYPE_CHECKING:
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
     from c360_platform.warehouse import Statement
 
 _SHOWN = 2  # of an account's six characters

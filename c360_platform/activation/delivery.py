@@ -23,7 +23,7 @@ from c360_platform.activation.spool import Spool
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
 
 Progress = Callable[[str], None]
 # What a lane reads of its rows, whatever else it needs.

@@ -33,8 +33,8 @@ from c360_platform.activation.spec import SyncSpec
 from c360_platform.warehouse import WarehouseError
 
 if TYPE_CHECKING:
-    from c360_platform.activation.connection import Traffic
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
+    from c360_platform.activation.transport.connection import Traffic
     from c360_platform.warehouse import Warehouse
 
 

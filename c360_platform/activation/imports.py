@@ -17,7 +17,7 @@ from c360_platform.activation.errors import ApiProblem, KlaviyoRefused, SyncRefu
 from c360_platform.activation.isolation import BulkSender, rejection_of
 from c360_platform.activation.ledger_tables import Batch, Rejection
 from c360_platform.activation.payloads import SEPARATOR, import_body, single_body
-from c360_platform.activation.transport import FORGOTTEN, ImportJob
+from c360_platform.activation.transport.resources import FORGOTTEN, ImportJob
 
 if TYPE_CHECKING:
     import pyarrow as pa

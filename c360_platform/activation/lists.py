@@ -18,7 +18,7 @@ from c360_platform.activation.membership import Membership
 
 if TYPE_CHECKING:
     from c360_platform.activation.spec import SyncSpec
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
 
 _MEMBERS_A_REQUEST = 100  # read by pages, or asked for by their addresses
 

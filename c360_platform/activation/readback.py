@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from c360_platform.activation.blocks import PROFILE_FIELDS
-from c360_platform.activation.changes import RELATIVE_TOLERANCE, changes, is_same
 from c360_platform.activation.delivery import Run
 from c360_platform.activation.errors import KlaviyoError
+from c360_platform.activation.forecast.changes import RELATIVE_TOLERANCE, changes, is_same
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, within
 
 if TYPE_CHECKING:
-    from c360_platform.activation.transport import RecordedEvent
+    from c360_platform.activation.transport.resources import RecordedEvent
 
 ROWS = 20
 # More are chosen before they are sent, because some will be rejected or stay pending.

@@ -25,16 +25,16 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import texts
 from c360_platform.activation.errors import SyncFailed
+from c360_platform.activation.forecast.masking import masked_address
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import ledger_table
 from c360_platform.activation.lists import find_list
-from c360_platform.activation.masking import masked_address
 from c360_platform.activation.runs import RunRecord
 from c360_platform.warehouse import WarehouseError
 
 if TYPE_CHECKING:
     from c360_platform.activation.spec import SyncSpec
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
     from c360_platform.warehouse import Warehouse
 
 KINDS = ("in_step", "missing", "deleted", "orphaned", "foreign", "leaving", "waiting")

@@ -19,7 +19,7 @@ from c360_platform.failures import one_line_failures
 from c360_platform.resources import WarehouseAccess
 
 if TYPE_CHECKING:
-    from c360_platform.activation.forecast import Forecast
+    from c360_platform.activation.forecast.figures import Forecast
 
 JOB = "dry_run"
 
@@ -50,7 +50,7 @@ def dry_run_job(specs: Sequence[SyncSpec]) -> dg.JobDefinition:
         config: DryRunConfig,
         warehouse: dg.ResourceParam[WarehouseAccess],
     ) -> None:
-        from c360_platform.activation.dry_run import forecast
+        from c360_platform.activation.forecast.dry_run import forecast
 
         unknown = [name for name in config.syncs if name not in by_name]
         if unknown:
@@ -87,7 +87,7 @@ def dry_run_job(specs: Sequence[SyncSpec]) -> dg.JobDefinition:
 
 def overview_markdown(forecasts: Sequence["Forecast"]) -> str:
     """All syncs in one table, with what there is to know beside the numbers."""
-    from c360_platform.activation import forecast_words as words
+    from c360_platform.activation.forecast import words
 
     table = _markdown_table(
         (
@@ -118,7 +118,7 @@ def overview_markdown(forecasts: Sequence["Forecast"]) -> str:
 
 def sync_markdown(found: "Forecast") -> str:
     """One sync in detail."""
-    from c360_platform.activation import forecast_words as words
+    from c360_platform.activation.forecast import words
 
     parts = [f"{verbatim(words.would_do(found))} – {verbatim(words.target(found))}"]
     parts += [f"- {verbatim(note)}" for note in words.notes(found)]

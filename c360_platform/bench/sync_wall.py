@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from c360_platform.activation.limits import M
+from c360_platform.activation.transport.limits import M
 from c360_platform.bench import sync_data
 from c360_platform.bench.sandbox_speed import serving
 from c360_platform.bench.sync_goals import Figure

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, cast
 
-from c360_platform.activation.connection import Traffic
 from c360_platform.activation.delivery import Patience
 from c360_platform.activation.engine import run_sync
 from c360_platform.activation.errors import SyncError
-from c360_platform.activation.transport import ImportJob
+from c360_platform.activation.transport.connection import Traffic
+from c360_platform.activation.transport.resources import ImportJob
 from c360_platform.costs import CostsError
 from c360_platform.costs.statements import Statement
 from c360_platform.googlesql.analyser import Analyser

@@ -130,7 +130,7 @@ def sync_comparison(scene: Scene) -> None:
 
 def dry_runs(scene: Scene) -> None:
     """What a dry run reads of its plan, and of the profiles that were ingested."""
-    from c360_platform.activation.dry_run import forecast
+    from c360_platform.activation.forecast.dry_run import forecast
 
     for spec in scene.one_of_each_kind:
         with suppress(SyncError, Refused):

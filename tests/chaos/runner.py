@@ -28,12 +28,12 @@ import duckdb
 import pyarrow as pa
 
 from c360_platform.activation import payloads
-from c360_platform.activation.connection import Bounds
 from c360_platform.activation.delivery import Overrides, Patience
 from c360_platform.activation.engine import run_sync
 from c360_platform.activation.errors import SyncError, SyncHeld
 from c360_platform.activation.spec import SyncSpec
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
+from c360_platform.activation.transport.connection import Bounds
 from c360_platform.warehouse import Statement, Value, WarehouseError
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 from tests.chaos.shop import KEY

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from c360_platform import cli, terminal
-from c360_platform.activation.forecast import Forecast, Sample
+from c360_platform.activation.forecast.figures import Forecast, Sample
 from c360_platform.assets.dry_run import JOB, sync_markdown
 from tests.platform.tiny_shop import QUIET, TinyShop
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from c360_platform.activation.answers import api_problem
-from c360_platform.activation.connection import Connection
 from c360_platform.activation.errors import KlaviyoError, KlaviyoUnauthorized, without_personal_data
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.answers import api_problem
+from c360_platform.activation.transport.client import Klaviyo
+from c360_platform.activation.transport.connection import Connection
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c360_platform.activation.events import windows
-from c360_platform.activation.limits import XS, L, M, Tier, retry_after_seconds
+from c360_platform.activation.transport.limits import XS, L, M, Tier, retry_after_seconds
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_platform.activation.budget import AccountBudget, Budget, Lane, Limiter, account_budget
-from c360_platform.activation.limits import XS, L, M, S, Tier
+from c360_platform.activation.transport.budget import AccountBudget, Budget, Lane, Limiter, account_budget
+from c360_platform.activation.transport.limits import XS, L, M, S, Tier
 from c360_platform.resources import KlaviyoAccess
 from c360_platform.settings import Settings
 
@@ -252,8 +252,8 @@ def test_loads_and_pushes_of_a_home_draw_on_one_budget(home: Settings) -> None:
 PROCESS = """
 import json, os, signal, sys, time
 from pathlib import Path
-from c360_platform.activation.budget import AccountBudget, Budget
-from c360_platform.activation.limits import Tier
+from c360_platform.activation.transport.budget import AccountBudget, Budget
+from c360_platform.activation.transport.limits import Tier
 
 path, requests, lethal = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 calls = 0

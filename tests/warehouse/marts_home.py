@@ -122,7 +122,7 @@ def ingest_and_push(home: MartsHome, stage: str, *, push: bool) -> None:
 def _push_profiles(home: MartsHome, warehouse: Path, url: str) -> None:
     from c360_platform.activation.engine import run_sync
     from c360_platform.activation.spec import load_specs
-    from c360_platform.activation.transport import Klaviyo
+    from c360_platform.activation.transport.client import Klaviyo
     from c360_platform.warehouse.duckdb import DuckDBWarehouse
 
     manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from c360_platform.activation.errors import SyncError, SyncFailed
 from c360_platform.activation.report import SyncReport
 from c360_platform.activation.spec import SyncSpec
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
 from c360_platform.assets.activate import ACCEPTED_CHECK, activate_assets, sync_key
 from c360_platform.resources import KlaviyoAccess, WarehouseAccess
 from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings

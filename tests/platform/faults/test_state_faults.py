@@ -11,7 +11,7 @@ import pytest
 
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.errors import SyncHeld
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
 from c360_platform.sandbox.klaviyo.settings import DEFAULT_ACCOUNT, KlaviyoSettings
 from c360_platform.sandbox.traffic import Fault
 from tests.platform.sync.shop import EVENTS, NOW, PROFILES, SEGMENT, Shop, impatient, person

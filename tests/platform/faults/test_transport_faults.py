@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 from c360_platform.activation import payloads
-from c360_platform.activation.connection import Bounds
 from c360_platform.activation.errors import KlaviyoForbidden, KlaviyoUnauthorized, KlaviyoUnreachable
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
+from c360_platform.activation.transport.connection import Bounds
 from c360_platform.sandbox.traffic import Fault
 from tests.platform.faults.servers import answering, drink_slowly, drip, make_certificate, refuse_key
 from tests.platform.sync.shop import EVENTS, KEY, NOW, PROFILES, SEGMENT, Shop, person

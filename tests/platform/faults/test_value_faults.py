@@ -13,8 +13,8 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from c360_platform.activation.dry_run import forecast
 from c360_platform.activation.errors import SyncFailed
+from c360_platform.activation.forecast.dry_run import forecast
 from c360_platform.assets.activate import activate_assets
 from c360_platform.assets.dry_run import overview_markdown, sync_markdown
 from c360_platform.plan_report import print_forecasts

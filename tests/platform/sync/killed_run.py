@@ -22,7 +22,7 @@ from c360_platform.activation.engine import run_sync
 from c360_platform.activation.errors import SyncError
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.spec import SyncSpec
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
 from c360_platform.warehouse import Statement, Warehouse, WarehouseError, open_warehouse
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 from tests.platform.sync import shop

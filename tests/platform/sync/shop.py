@@ -20,7 +20,7 @@ from c360_platform.activation.delivery import Patience
 from c360_platform.activation.engine import run_sync
 from c360_platform.activation.report import SyncReport
 from c360_platform.activation.spec import SyncSpec
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
 from c360_platform.sandbox.server import Sandbox
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 

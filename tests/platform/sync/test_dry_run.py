@@ -11,10 +11,10 @@ import orjson
 import pytest
 
 from c360_platform.activation.accepted_notes import Accepted, AcceptedNotes
-from c360_platform.activation.dry_run import forecast
 from c360_platform.activation.errors import SyncHeld
-from c360_platform.activation.expected_calls import expected_calls, minimal_seconds
-from c360_platform.activation.forecast import NOT_INGESTED, WRITTEN_SINCE, Forecast
+from c360_platform.activation.forecast.dry_run import forecast
+from c360_platform.activation.forecast.expected_calls import expected_calls, minimal_seconds
+from c360_platform.activation.forecast.figures import NOT_INGESTED, WRITTEN_SINCE, Forecast
 from c360_platform.activation.payloads import slices
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec

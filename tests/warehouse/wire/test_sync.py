@@ -18,9 +18,9 @@ import pytest
 from klaviyo_api import KlaviyoAPI
 
 from c360_platform.activation.delivery import Overrides
-from c360_platform.activation.dry_run import forecast
+from c360_platform.activation.forecast.dry_run import forecast
 from c360_platform.activation.reconcile import reconcile, repair
-from c360_platform.activation.transport import Klaviyo
+from c360_platform.activation.transport.client import Klaviyo
 from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
 from c360_platform.sandbox.server import Sandbox, running_sandbox
 from c360_platform.warehouse import open_warehouse

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 from uuid import uuid4
 
-from c360_platform.activation.limits import LONGEST_WINDOW, XL, Tier
+from c360_platform.activation.transport.limits import LONGEST_WINDOW, XL, Tier
 
 Lane = Literal["events", "profiles", "lists", "ingest"]
 """Who goes first, the most urgent one first: a customer waits for a parcel, nobody for a list."""

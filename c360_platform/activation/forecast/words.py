@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from c360_platform.activation.forecast import NOT_INGESTED, OPERATIONS, WRITTEN_SINCE, Forecast, Sample
-from c360_platform.activation.masking import shown_value
+from c360_platform.activation.forecast.figures import (
+    NOT_INGESTED,
+    OPERATIONS,
+    WRITTEN_SINCE,
+    Forecast,
+    Sample,
+)
+from c360_platform.activation.forecast.masking import shown_value
 
 _VERBS = {
     "create": "create {n}",

@@ -1,7 +1,7 @@
 """The dry run of a sync: its plan is made as for a run, read, and dropped; nothing is sent.
 
 Belongs here: what is read of a previewed plan. Does not belong here: making it (`plan`), how often Klaviyo
-would be called (`expected_calls`), and what people get to see of it (`forecast`). Klaviyo is not asked: what
+would be called (`expected_calls`), and what people get to see of it (`figures`). Klaviyo is not asked: what
 it holds of a person comes from our own ingest.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from c360_platform.activation.changes import Change, changes
 from c360_platform.activation.errors import SyncFailed, SyncHeld
-from c360_platform.activation.expected_calls import expected_calls
-from c360_platform.activation.forecast import NOT_INGESTED, WRITTEN_SINCE, Changed, Forecast, Sample
+from c360_platform.activation.forecast.changes import Change, changes
+from c360_platform.activation.forecast.expected_calls import expected_calls
+from c360_platform.activation.forecast.figures import NOT_INGESTED, WRITTEN_SINCE, Changed, Forecast, Sample
+from c360_platform.activation.forecast.known_profiles import KnownProfiles
+from c360_platform.activation.forecast.masking import masked_address, masked_value
 from c360_platform.activation.imports import Singles
-from c360_platform.activation.known_profiles import KnownProfiles
 from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.masking import masked_address, masked_value
 from c360_platform.activation.payloads import LANES, Slice, slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.runs import RunRecord

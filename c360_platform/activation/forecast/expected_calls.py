@@ -11,7 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from c360_platform.activation.endpoints import (
+from c360_platform.activation.imports import Singles
+from c360_platform.activation.payloads import Slice
+from c360_platform.activation.transport.client import ADDRESSES_PER_FILTER
+from c360_platform.activation.transport.endpoints import (
     ACCOUNTS,
     EVENTS,
     IMPORT,
@@ -26,9 +29,6 @@ from c360_platform.activation.endpoints import (
     SEND_EVENTS,
     Operation,
 )
-from c360_platform.activation.imports import Singles
-from c360_platform.activation.payloads import Slice
-from c360_platform.activation.transport import ADDRESSES_PER_FILTER
 
 _JOBS_PER_PAGE = 100
 _EVENTS_PER_PAGE = 1_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from c360_platform.activation.changes import Change
-from c360_platform.activation.expected_calls import ExpectedCalls, minimal_seconds
+from c360_platform.activation.forecast.changes import Change
+from c360_platform.activation.forecast.expected_calls import ExpectedCalls, minimal_seconds
 
 NOT_INGESTED = "not known: Klaviyo has not been ingested"
 WRITTEN_SINCE = "not known: pushed after Klaviyo was last ingested, or missing in the ingest"

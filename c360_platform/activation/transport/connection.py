@@ -1,7 +1,7 @@
 """One request to Klaviyo over the official SDK: limits, retries, time-outs, and answers as dictionaries.
 
 Belongs here: sending, waiting, asking again, pages. Does not belong here: reading an answer (`answers`), the
-endpoints (`endpoints`, `transport`) and what an answer means for a row (`engine`).
+endpoints (`endpoints`, `client`) and what an answer means for a row (`engine`).
 
 The SDK (klaviyo-api 25) gives authentication, revision, URLs and the connection pool. Its typed methods are
 not used: they build every profile several times (78 µs a row), raise after the server has accepted when an
@@ -23,11 +23,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from c360_platform.activation.answers import Failure, next_cursor, read_answer, read_broken
-from c360_platform.activation.budget import Lane, Limiter, account_budget
-from c360_platform.activation.endpoints import Operation
 from c360_platform.activation.errors import KlaviyoError, KlaviyoUnauthorized, KlaviyoUnreachable
-from c360_platform.activation.limits import LONGEST_WINDOW
+from c360_platform.activation.transport.answers import Failure, next_cursor, read_answer, read_broken
+from c360_platform.activation.transport.budget import Lane, Limiter, account_budget
+from c360_platform.activation.transport.endpoints import Operation
+from c360_platform.activation.transport.limits import LONGEST_WINDOW
 
 _MEDIA_TYPE = "application/vnd.api+json"
 # How often a request is tried when network or server fail.

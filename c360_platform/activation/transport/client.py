@@ -7,18 +7,17 @@ Belongs here: queries, pages, and the parts of an answer that matter. Does not b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from pydantic import SecretStr
 
-from c360_platform.activation.answers import api_problem
-from c360_platform.activation.connection import Connection, OutcomeUnknown, Query
-from c360_platform.activation.endpoints import (
+from c360_platform.activation.errors import KlaviyoError, KlaviyoRefused
+from c360_platform.activation.transport.answers import api_problem
+from c360_platform.activation.transport.connection import Connection, OutcomeUnknown, Query
+from c360_platform.activation.transport.endpoints import (
     ACCOUNTS,
     CREATE_LIST,
     EVENTS,
@@ -34,44 +33,21 @@ from c360_platform.activation.endpoints import (
     REMOVE,
     SEND_EVENTS,
 )
-from c360_platform.activation.errors import ApiProblem, KlaviyoError, KlaviyoRefused
+from c360_platform.activation.transport.filters import any_of, equals, moment
+from c360_platform.activation.transport.resources import (
+    FORGOTTEN,
+    ImportJob,
+    ImportProblem,
+    RecordedEvent,
+    echoed_email,
+    email_of,
+    identifier,
+    import_job,
+)
 
 ADDRESSES_PER_FILTER = 100
 _PAGE = 100
 _EVENT_PAGE = 1_000
-FORGOTTEN = "forgotten"  # Klaviyo keeps a job for seven days
-_FINISHED = frozenset({"complete", "cancelled", FORGOTTEN})
-
-
-@dataclass(frozen=True, slots=True)
-class ImportJob:
-    """A bulk import as Klaviyo sees it; counts are of profiles."""
-
-    id: str
-    status: str
-    failed: int
-
-    @property
-    def is_finished(self) -> bool:
-        return self.status in _FINISHED
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProblem:
-    """Why a profile of a finished import was not applied; `email` is empty when Klaviyo does not echo it."""
-
-    email: str
-    problem: ApiProblem
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """An event as Klaviyo shows it; `key` is its unique id, `second` since 1970, `email` may be empty."""
-
-    key: str
-    second: int
-    email: str = field(repr=False)
-    properties: Mapping[str, Any] = field(repr=False)
 
 
 class Klaviyo:
@@ -101,7 +77,7 @@ class Klaviyo:
 
     def start_import(self, body: bytes) -> str:
         """Hand in a bulk import; the job's id. Importing the same profiles twice changes nothing."""
-        return _identifier(self._connection.send(IMPORT, body=body))
+        return identifier(self._connection.send(IMPORT, body=body))
 
     def import_jobs(self, ids: Sequence[str]) -> dict[str, ImportJob]:
         """The state of many jobs in few calls: one page holds a hundred jobs, the newest first."""
@@ -113,13 +89,13 @@ class Klaviyo:
             for _, page in zip(range(len(missing) // _PAGE + 2), pages, strict=False):
                 for resource in page["data"]:
                     if resource.get("id") in missing:
-                        found[resource["id"]] = _import_job(resource)
+                        found[resource["id"]] = import_job(resource)
                         missing.discard(resource["id"])
                 if not missing:
                     break
         for job_id in missing:
             try:
-                found[job_id] = _import_job(self._connection.send(JOB, id=job_id)["data"])
+                found[job_id] = import_job(self._connection.send(JOB, id=job_id)["data"])
             except KlaviyoRefused as refusal:
                 if refusal.status != HTTPStatus.NOT_FOUND:
                     raise
@@ -132,7 +108,7 @@ class Klaviyo:
             for resource in page["data"]:
                 attributes = resource.get("attributes") or {}
                 echo = attributes.get("original_payload")
-                yield ImportProblem(_echoed_email(echo), api_problem(attributes))
+                yield ImportProblem(echoed_email(echo), api_problem(attributes))
 
     def write_profile(self, body: bytes) -> None:
         """Create or update one profile; a field that is null in the body is cleared."""
@@ -142,9 +118,9 @@ class Klaviyo:
         """E-mail address to Klaviyo's id, for those that exist; one call per hundred addresses."""
         found: dict[str, str] = {}
         for some in _chunks(emails, ADDRESSES_PER_FILTER):
-            query: Query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            query: Query = {"filter": any_of("email", some), "fields[profile]": "email", "page[size]": _PAGE}
             for page in self._connection.pages(PROFILES, query=query):
-                found |= {_email(resource): resource["id"] for resource in page["data"]}
+                found |= {email_of(resource): resource["id"] for resource in page["data"]}
         return found
 
     def profiles_by_email(
@@ -157,7 +133,7 @@ class Klaviyo:
         """
         only = {"fields[profile]": ",".join(dict.fromkeys(("email", *fields)))} if fields else {}
         for some in _chunks(emails, ADDRESSES_PER_FILTER):
-            query: Query = {"filter": _any("email", some), "page[size]": _PAGE, **only}
+            query: Query = {"filter": any_of("email", some), "page[size]": _PAGE, **only}
             for page in self._connection.pages(PROFILES, query=query):
                 for resource in page["data"]:
                     yield {**(resource.get("attributes") or {}), "id": str(resource["id"])}
@@ -166,7 +142,7 @@ class Klaviyo:
 
     def lists_named(self, name: str) -> list[str]:
         """The ids of all lists with exactly this name."""
-        pages = self._connection.pages(LISTS, query={"filter": _equals("name", name)})
+        pages = self._connection.pages(LISTS, query={"filter": equals("name", name)})
         return [
             resource["id"]
             for page in pages
@@ -178,12 +154,12 @@ class Klaviyo:
         """Make a list; its id. When the answer is lost it is looked for instead of made a second time."""
         body = orjson.dumps({"data": {"type": "list", "attributes": {"name": name}}})
         try:
-            return _identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
+            return identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
         except OutcomeUnknown:
             made = self.lists_named(name)
             if made:
                 return made[0]
-            return _identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
+            return identifier(self._connection.send(CREATE_LIST, body=body, repeatable=False))
 
     def has_members(self, list_id: str) -> bool:
         query: Query = {"fields[profile]": "email", "page[size]": 1}
@@ -193,9 +169,9 @@ class Klaviyo:
         """Those of the addresses that are on the list; one call per hundred."""
         found: set[str] = set()
         for some in _chunks(emails, ADDRESSES_PER_FILTER):
-            query: Query = {"filter": _any("email", some), "fields[profile]": "email", "page[size]": _PAGE}
+            query: Query = {"filter": any_of("email", some), "fields[profile]": "email", "page[size]": _PAGE}
             for page in self._connection.pages(MEMBERS, id=list_id, query=query):
-                found |= {_email(resource) for resource in page["data"]}
+                found |= {email_of(resource) for resource in page["data"]}
         return found
 
     def list_members(self, list_id: str) -> Iterator[tuple[str, str]]:
@@ -209,7 +185,7 @@ class Klaviyo:
             for resource in page["data"]:
                 if resource["id"] not in seen:
                     seen.add(resource["id"])
-                    yield str(resource["id"]), _email(resource)
+                    yield str(resource["id"]), email_of(resource)
 
     def remove_from_list(self, list_id: str, profile_ids: Sequence[str]) -> None:
         """Take at most 1,000 profiles off a list. Their consent stays what it is."""
@@ -252,7 +228,7 @@ class Klaviyo:
             "fields[profile]": "email",
         }
         for page in self._events(metric_id, first, last, query):
-            emails = {resource["id"]: _email(resource) for resource in page.get("included") or []}
+            emails = {resource["id"]: email_of(resource) for resource in page.get("included") or []}
             for resource in page["data"]:
                 attributes = resource.get("attributes") or {}
                 properties = attributes.get("event_properties") or {}
@@ -266,55 +242,12 @@ class Klaviyo:
 
     def _events(self, metric_id: str, first: int, last: int, query: Query) -> Iterator[dict[str, Any]]:
         conditions = [
-            _equals("metric_id", metric_id),
-            f"greater-or-equal(datetime,{_moment(first)})",
-            f"less-or-equal(datetime,{_moment(last)})",
+            equals("metric_id", metric_id),
+            f"greater-or-equal(datetime,{moment(first)})",
+            f"less-or-equal(datetime,{moment(last)})",
         ]
         window: Query = {"filter": ",".join(conditions), "page[size]": _EVENT_PAGE, "sort": "datetime"}
         return self._connection.pages(EVENTS, query={**window, **query})
-
-
-def _identifier(document: dict[str, Any]) -> str:
-    return str(document["data"]["id"])
-
-
-def _import_job(resource: dict[str, Any]) -> ImportJob:
-    attributes = resource.get("attributes") or {}
-    return ImportJob(
-        id=str(resource["id"]),
-        status=str(attributes.get("status")),
-        failed=int(attributes.get("failed_count") or 0),
-    )
-
-
-def _email(resource: dict[str, Any]) -> str:
-    return str((resource.get("attributes") or {}).get("email") or "").lower()
-
-
-def _echoed_email(payload: object) -> str:
-    """The address in the echo of a profile, which comes with or without its resource around it."""
-    if not isinstance(payload, dict):
-        return ""
-    attributes = payload.get("attributes")
-    holder = attributes if isinstance(attributes, dict) else payload
-    return str(holder.get("email") or "").lower()
-
-
-def _equals(field: str, value: str) -> str:
-    return f"equals({field},{_quoted(value)})"
-
-
-def _any(field: str, values: Iterable[str]) -> str:
-    return f"any({field},[{','.join(_quoted(value) for value in values)}])"
-
-
-def _quoted(value: str) -> str:
-    # The SDK's own filter builder strips every space, also inside values.
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _moment(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from c360_platform.activation.endpoints import Answer, Operation
 from c360_platform.activation.errors import (
     ApiProblem,
     KlaviyoForbidden,
@@ -24,7 +23,8 @@ from c360_platform.activation.errors import (
     KlaviyoUnreachable,
     without_personal_data,
 )
-from c360_platform.activation.limits import retry_after_seconds
+from c360_platform.activation.transport.endpoints import Answer, Operation
+from c360_platform.activation.transport.limits import retry_after_seconds
 
 _TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 

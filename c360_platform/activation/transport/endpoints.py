@@ -1,7 +1,7 @@
 """The endpoints of Klaviyo that the engine uses: path, limit, scopes, and which answer means success.
 
 Belongs here: what Klaviyo's reference says of an endpoint (revision 2026-10-15). Does not belong here: how
-they are used (`transport`).
+they are used (`client`).
 
 There is none for consent or suppression in here: no sync can subscribe or unsubscribe anybody.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from c360_platform.activation.limits import XL, XS, L, M, Tier
+from c360_platform.activation.transport.limits import XL, XS, L, M, Tier
 
 Answer = Literal["resource", "collection", "nothing"]
 
