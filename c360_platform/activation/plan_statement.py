@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from c360_platform.activation.create_policy import Newcomers, reasons
 from c360_platform.activation.expressions import ROW_BYTES
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.mapped_rows import RowExpressions
@@ -32,11 +33,6 @@ RENDERED = (
     *("is_portable", "raw_payload", "recipient", "metric", "occurred_s"),
 )
 EVENTS_ONLY = ("recipient", "metric", "occurred_s")
-NOT_SENT = {
-    "deleted": "Klaviyo deleted this profile: it is not made again",
-    "never": "Klaviyo does not know the person, and this sync makes no profiles (create: never)",
-    "consented": "Klaviyo does not know the person, who has not consented (create: consented)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,47 +238,27 @@ due as (
 
     def _judged(self) -> str:
         """What keeps a row from being sent: its own faults, an earlier refusal, the create policy."""
-        spec, ledger, row = self.spec, self.ledger, self.row
+        ledger, row = self.ledger, self.row
         problem = " ".join(
             f"when {condition} then {self.dialect.literal(words)}" for condition, words in row.problems
         )
-        ctes, is_refused = "", "false"
-        people, joins, is_new, is_deleted = "", "", "is_unknown", "false"
+        newcomers = Newcomers(self.spec, ledger, row, self.ingested_profiles)
+        ctes, joins, is_refused = newcomers.ctes(), newcomers.joins("faulty"), "false"
         if ledger.has_rejections() and not self.retry_rejected:
-            ctes = f"refused as (\n    {ledger.rejections.refused_payloads()}\n),\n"
-            joins = " left join refused on refused.key = faulty.row_key and refused.digest = faulty.digest"
+            ctes["refused"] = ledger.rejections.refused_payloads()
+            joins += " left join refused on refused.key = faulty.row_key and refused.digest = faulty.digest"
             is_refused = "refused.key is not null"
-        if self.ingested_profiles:
-            people += f""",
-ingested as (
-    select lower({self.dialect.trim("email")}) as email,
-        max(case when coalesce(is_deleted, false) then 0 else 1 end) as is_alive
-    from {self.ingested_profiles} where email is not null group by 1
-)"""
-            joins += " left join ingested on ingested.email = faulty.person"
-            is_new += " and ingested.email is null"
-            is_deleted = "coalesce(ingested.is_alive, 1) = 0"
-        others = [name for name in spec.profile_syncs if name != spec.name]
-        if others:
-            names = ", ".join(self.dialect.literal(name) for name in others)
-            people += f""",
-brought as (
-    select distinct key from {ledger.state} where sync in ({names})
-)"""
-            joins += " left join brought on brought.key = faulty.person"
-            is_new += " and brought.key is null"
-        allowed = {"never": "false", "consented": row.consented or "false", "always": "true"}[spec.create]
-        return f"""{ctes}faulty as (
+        people = "".join(f"{name} as (\n    {select}\n),\n" for name, select in ctes.items())
+        return f"""faulty as (
     select *, case {problem} end as problem
     from (
         select *, {self._time_literal(self.now + _HORIZON)} as latest_time,
             {row.first_property} as first_property
         from due
     ) as dated
-){people},
-judged as (
-    select faulty.*, {is_refused} as is_refused, {is_new} as is_new, {is_deleted} as is_deleted,
-        {allowed} as may_be_made
+),
+{people}judged as (
+    select faulty.*, {is_refused} as is_refused, {_named(newcomers.flags())}
     from faulty{joins}
 )"""
 
@@ -291,7 +267,7 @@ judged as (
         create = {"profiles": "create", "list": "add", "events": "event"}[self.spec.object]
         no_number = f"cast(null as {d.integer})"
         held_back = "is_deleted or (is_new and not may_be_made)"
-        policy = d.literal(NOT_SENT["never" if self.spec.create == "never" else "consented"])
+        deleted, policy = (d.literal(words) for words in reasons(self.spec))
         columns = {
             "operation": f"""case when problem is not null then 'reject' when is_refused then 'refused'
             when {held_back} then 'withheld' when is_unknown then '{create}'
@@ -301,7 +277,7 @@ judged as (
             "is_ours": "is_ours",
             "is_new": "is_new",
             "problem": f"""case when problem is not null then problem when is_refused then null
-            when is_deleted then {d.literal(NOT_SENT["deleted"])} when {held_back} then {policy} end""",
+            when is_deleted then {deleted} when {held_back} then {policy} end""",
             "is_portable": self._is_portable(),
             "filled": row.filled,
             "cleared": row.cleared,
