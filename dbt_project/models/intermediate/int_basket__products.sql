@@ -37,7 +37,7 @@ products_of_orders as (
         order_key,
         {{ article_key() }} as product_key,
         cast(sum(quantity) as {{ type_integer() }}) as units,
-        cast(sum(least(returned_quantity, quantity)) as {{ type_integer() }}) as returned_units,
+        cast(sum(least(coalesce(returned_quantity, 0), quantity)) as {{ type_integer() }}) as returned_units,
         cast(sum(greatest(line_amount, 0)) as {{ type_money() }}) as goods_amount,
         sum(
             case
