@@ -3,8 +3,8 @@
 Belongs here: SQL that tells known people from new ones, and the words for those who are kept out. Does not
 belong here: what else keeps a row from being sent (`plan_statement`).
 
-Klaviyo knows whom our ingest has read there, and whom this sync or another profiles sync has confirmed; people
-whose profile it deleted are never made again.
+Klaviyo knows whom our ingest has read there, and whom this sync or another profiles sync has confirmed.
+People whose profile it deleted are never made again.
 """
 
 from __future__ import annotations
