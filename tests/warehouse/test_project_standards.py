@@ -42,7 +42,7 @@ LOOSE_KEYS = {
 }
 # Sources of which nobody can say when a row was loaded, and why.
 UNDATED_SOURCES = {
-    "ga4": "Google's export dates events only; stg_ga4__sessions tells whether it still comes",
+    "ga4": "Google's export dates events and not their loads",
     "marketing": "a shop's own files, loaded when there is something to load",
     "attribution": "computed by us within the run that reads it",
 }
