@@ -15,6 +15,7 @@ import yaml
 
 from c360_platform import exposures
 from c360_platform.activation.spec import load_specs
+from c360_platform.assets.raw import raw_tables, table_metadata
 from c360_platform.dbt_manifest import ManifestError, read_manifest
 from c360_platform.settings import Settings, load_settings
 from tests.warehouse.dbt_home import DBT_PROJECT
@@ -218,6 +219,9 @@ def test_every_source_that_dates_its_rows_has_a_freshness(manifest: dict[str, An
 
     assert judged | UNDATED_SOURCES.keys() == {node["source_name"] for node in manifest["sources"].values()}
     assert not judged & UNDATED_SOURCES.keys()
+    # and Dagster shows it
+    shown = {table.source for table in raw_tables(manifest) if "stale_after" in table_metadata(table)}
+    assert shown == judged
 
 
 def test_the_snapshot_of_segments_holds_every_list(manifest: dict[str, Any], models: Nodes) -> None:
