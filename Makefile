@@ -9,7 +9,7 @@ BIN_EMULATOR := .venv-emulator/bin
 JUDGES := zenpy tap-zendesk tap-klaviyo airbyte
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-bigquery judges chaos dev check format bench clean lock
+.PHONY: help setup demo test test-bigquery judges chaos dev docs check format bench clean lock
 
 help:  ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ chaos: .venv/.ready  ## Run the sync engine through N random worlds of faults an
 
 dev: .venv/.ready  ## Open the Dagster UI against a running sandbox and a filled warehouse
 	$(BIN)/c360 dev --home $(HOME_DIR)
+
+docs: .venv/.ready  ## Write dbt's documentation of the home's warehouse as one file
+	@C360_WAREHOUSE_PATH="$(abspath $(HOME_DIR))/warehouse.duckdb" $(BIN)/dbt --quiet docs generate --static \
+		--project-dir dbt_project --profiles-dir dbt_project --target-path "$(abspath $(HOME_DIR))/docs" --log-path "$(abspath $(HOME_DIR))/docs"
+	@echo "open $(abspath $(HOME_DIR))/docs/static_index.html"
 
 check: .venv/.ready  ## Lint, format check and types over all Python; all SQL by BigQuery's analyser
 	$(BIN)/ruff check .

@@ -215,6 +215,26 @@ def check_sql(home: Home = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def exposures(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail when the file is stale.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Write dbt's exposures of all syncs, which dbt's documentation shows, from their meta.klaviyo blocks."""
+    from c360_platform.exposures import EXPOSURES_FILE, are_current, write_exposures
+
+    settings = load_settings(home=home)
+    if check:
+        if not are_current(settings):
+            raise SettingsError(f"{EXPOSURES_FILE} is not what the syncs say: run `c360 exposures`")
+        print(f"{EXPOSURES_FILE} is what the syncs say")
+        return
+    print(f"{EXPOSURES_FILE} {'written' if write_exposures(settings) else 'was right already'}")
+
+
 @app.command(name="bytes")
 def bytes_scanned(
     home: Home = None,

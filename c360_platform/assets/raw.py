@@ -35,6 +35,7 @@ class RawTable:
     columns: Mapping[str, Mapping[str, Any]]
     required: bool
     updated_at: str | None
+    stale_after: str | None = None
 
     @property
     def key(self) -> dg.AssetKey:
@@ -71,6 +72,7 @@ def raw_tables(manifest: Mapping[str, Any]) -> list[RawTable]:
             columns=node["columns"],
             required=bool(_meta(node).get("required")),
             updated_at=_meta(node).get("updated_at"),
+            stale_after=_stale_after(node.get("freshness")),
         )
         for node in manifest["sources"].values()
     ]
@@ -103,15 +105,25 @@ def raw_group(source: str) -> str:
 
 
 def table_metadata(table: RawTable) -> dict[str, Any]:
-    """The contract as Dagster's column schema, and the table's name in the warehouse."""
+    """The contract as Dagster's column schema, the table's name in the warehouse, how fresh it has to be."""
     columns = [
         dg.TableColumn(name, type=column.get("data_type") or "?", description=column.get("description"))
         for name, column in table.columns.items()
     ]
+    freshness = {"stale_after": table.stale_after} if table.stale_after else {}
     return {
         "dagster/column_schema": dg.TableSchema(columns=columns),
         "dagster/table_name": f"{table.schemas[0]}.{table.identifiers[0]}",
+        **freshness,
     }
+
+
+def _stale_after(freshness: Mapping[str, Any] | None) -> str | None:
+    """How long without news is too long, as `dbt source freshness` judges; None where nobody says."""
+    limit = (freshness or {}).get("warn_after") or {}
+    if not limit.get("count"):
+        return None
+    return f"{limit['count']} {limit['period']}{'s' * (limit['count'] != 1)}"
 
 
 def _schema(node: Mapping[str, Any], own: Collection[str]) -> str:

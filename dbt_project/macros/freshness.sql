@@ -14,9 +14,7 @@
     {%- set found = names | map('lower') | select('in', present) | list -%}
     {%- if '_dlt_load_id' in present -%}
         {#- dlt's loads are named by the second in which they began -#}
-        {%- set loaded_at = x_from_epoch_ms(
-            'cast(cast(' ~ present['_dlt_load_id'].quoted ~ ' as ' ~ type_double() ~ ') * 1000 as ' ~ type_integer() ~ ')'
-        ) -%}
+        {%- set loaded_at = x_from_epoch_text(present['_dlt_load_id'].quoted) -%}
     {%- elif found -%}
         {%- set loaded_at = raw_cast(present[found[0]], 'timestamp') -%}
     {%- else -%}

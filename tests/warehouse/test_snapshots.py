@@ -99,3 +99,72 @@ def test_the_last_build_of_a_day_counts_and_a_past_day_rewrites_no_history(dbt_p
         "select count(distinct dbt_scd_id), count(*) from snapshots.customers_snapshot"
     )
     assert ids == rows == 6
+
+
+LISTS = ("cross_channel_customers", "high_value_at_risk", "repeat_purchase_candidates", "upsell_candidates",
+         "vip_customers", "winback_candidates")  # fmt: skip
+
+
+class Segments:
+    """A warehouse with the lists and the RFM segments, which a test writes, and the snapshot of them."""
+
+    def __init__(self, dbt: DbtProcess) -> None:
+        self.dbt = dbt
+        dbt.warehouse.unlink(missing_ok=True)
+        self.sql("create schema marts")
+        for name in LISTS:
+            self.sql(f"create table marts.seg_{name} (email varchar, customer_id varchar)")
+        self.sql(
+            "create table marts.customer_segmentation "
+            "(customer_id varchar, channel varchar, customer_segment varchar)"
+        )
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.dbt.warehouse)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(statement).fetchall()
+
+    def build(self, as_of: date, *, vips: str, rfm: dict[str, str]) -> None:
+        """Let the VIP list and the RFM segments be those, and take the snapshot for a day."""
+        self.sql("truncate marts.seg_vip_customers")
+        self.sql("truncate marts.customer_segmentation")
+        for customer in vips:
+            self.sql(f"insert into marts.seg_vip_customers values (null, '{customer}')")
+        for customer, segment in rfm.items():
+            # the rows of a channel are another look at the same customer
+            self.sql(
+                "insert into marts.customer_segmentation values "
+                f"('{customer}', 'all', '{segment}'), ('{customer}', 'webshop', 'Lost')"
+            )
+        self.dbt.build(
+            "snapshot", "--select", "segment_memberships_snapshot", variables={"as_of": as_of.isoformat()}
+        )
+
+    def stays(self) -> list[tuple[Any, ...]]:
+        return self.sql(
+            "select customer_id, segment, dbt_valid_from, dbt_valid_to "
+            "from snapshots.segment_memberships_snapshot order by all nulls last"
+        )
+
+
+def test_who_enters_leaves_and_comes_back_to_a_segment_is_known_by_the_day(dbt_process: DbtProcess) -> None:
+    segments = Segments(dbt_process)
+    everybody = {"a": "Champions", "b": "Loyal"}
+    segments.build(JUNE_1, vips="ab", rfm=everybody)
+    segments.build(JUNE_2, vips="b", rfm=everybody | {"b": "At Risk"})
+    segments.build(JUNE_3, vips="ab", rfm=everybody | {"b": "At Risk", "c": "New"})
+
+    first, second, third = end_of(JUNE_1), end_of(JUNE_2), end_of(JUNE_3)
+    stays = [
+        ("a", "Champions", first, None),
+        ("a", "seg_vip_customers", first, second),
+        ("a", "seg_vip_customers", third, None),
+        ("b", "At Risk", second, None),
+        ("b", "Loyal", first, second),
+        ("b", "seg_vip_customers", first, None),
+        ("c", "New", third, None),
+    ]
+    assert segments.stays() == stays
+
+    segments.build(JUNE_2, vips="", rfm={})
+    assert segments.stays() == stays, "a build of a past day changed history"

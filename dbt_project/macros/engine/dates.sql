@@ -163,6 +163,12 @@
 {% macro default__x_from_epoch_ms(n) %}make_timestamptz(({{ n }}) * 1000){% endmacro %}
 {% macro bigquery__x_from_epoch_ms(n) %}timestamp_millis({{ n }}){% endmacro %}
 
+{#- Instant from text with seconds since 1970, to the millisecond; null for other text. -#}
+{% macro x_from_epoch_text(text) -%}
+    {%- set milliseconds = 'round(' ~ dbt.safe_cast(text, type_double()) ~ ' * 1000)' -%}
+    {{- return(x_from_epoch_ms('cast(' ~ milliseconds ~ ' as ' ~ type_integer() ~ ')')) -}}
+{%- endmacro %}
+
 {#- Instant from microseconds since 1970. -#}
 {% macro x_from_epoch_us(n) %}{{ return(adapter.dispatch('x_from_epoch_us')(n)) }}{% endmacro %}
 {% macro default__x_from_epoch_us(n) %}make_timestamptz({{ n }}){% endmacro %}

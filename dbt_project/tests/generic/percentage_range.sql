@@ -1,6 +1,11 @@
-{#- Fails for values outside 0 to the maximum (1 for shares, 100 for scores). Nulls pass. -#}
-{% test percentage_range(model, column_name, maximum=1) %}
-select {{ column_name }}
+{#- Fails for values outside 0 to the maximum (1 for shares, 100 for scores). Nulls pass. Of a column, or of several
+    columns of a model at once. -#}
+{% test percentage_range(model, column_name=none, columns=none, maximum=1) %}
+{%- set tested = columns or [column_name] %}
+select {{ tested | join(', ') }}
 from {{ model }}
-where {{ column_name }} < 0 or {{ column_name }} > {{ maximum }}
+where
+    {%- for column in tested %}
+    {{ 'or ' if not loop.first }}{{ column }} < 0 or {{ column }} > {{ maximum }}
+    {%- endfor %}
 {% endtest %}

@@ -1,6 +1,11 @@
-{#- Fails for values below zero, and for zero too unless it is allowed. Nulls pass. -#}
-{% test positive_value(model, column_name, allow_zero=true) %}
-select {{ column_name }}
+{#- Fails for values below zero, and for zero too unless it is allowed. Nulls pass. Of a column, or of several columns
+    of a model at once. -#}
+{% test positive_value(model, column_name=none, columns=none, allow_zero=true) %}
+{%- set tested = columns or [column_name] %}
+select {{ tested | join(', ') }}
 from {{ model }}
-where {{ column_name }} {{ '<' if allow_zero else '<=' }} 0
+where
+    {%- for column in tested %}
+    {{ 'or ' if not loop.first }}{{ column }} {{ '<' if allow_zero else '<=' }} 0
+    {%- endfor %}
 {% endtest %}

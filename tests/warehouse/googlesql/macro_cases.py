@@ -375,6 +375,18 @@ _CASES: tuple[Case, ...] = (
         [(day("2024-02-29"), "29.02.2024, 060"), (day("0001-01-01"), "01.01.0001, 001"), (None, None)],
     ),
     Case(
+        "x_from_epoch_text",
+        "x_from_epoch_text('v')",
+        {"v": "string"},
+        [
+            ("0", utc("1970-01-01")),
+            ("1767225600.1234", utc("2026-01-01 00:00:00.123")),
+            ("1767225600", utc("2026-01-01")),
+            ("first_load", None),
+            (None, None),
+        ],
+    ),
+    Case(
         "x_from_epoch_ms",
         "x_from_epoch_ms('v')",
         {"v": "int64"},
