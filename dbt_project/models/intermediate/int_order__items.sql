@@ -13,7 +13,7 @@ categories_of_orders as (
     select
         order_key,
         category,
-        string_agg(items, ', ' order by items) as items,
+        {{ x_join_text('items', ', ', ['items', 'form', 'line']) }} as items,
         sum(units) as units,
         sum(kept_units) as kept_units,
         coalesce(sum(line_amount), 0) as line_amount,
@@ -28,8 +28,8 @@ totals as (
 
     select
         order_key,
-        string_agg(items, ', ' order by line_amount desc, category) as items,
-        string_agg(category, ', ' order by line_amount desc, category) as categories,
+        {{ x_join_text('items', ', ', ['-line_amount', 'category']) }} as items,
+        {{ x_join_text('category', ', ', ['-line_amount', 'category']) }} as categories,
         cast(sum(units) as {{ type_integer() }}) as units,
         cast(sum(kept_units) as {{ type_integer() }}) as kept_units,
         cast(min(supply_days) as {{ type_integer() }}) as supply_days

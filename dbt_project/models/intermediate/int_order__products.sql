@@ -43,10 +43,10 @@ final as (
         category,
         form,
         line,
-        string_agg(
-            concat(cast(units as {{ type_text() }}), 'x ', coalesce(product_name, category)), ', '
-            order by line_key
-        ) as items,
+        {{ x_join_text(
+            "concat(cast(units as " ~ type_text() ~ "), 'x ', coalesce(product_name, category))",
+            ', ', ['line_key']
+        ) }} as items,
         cast(sum(units) as {{ type_integer() }}) as units,
         cast(sum(kept_units) as {{ type_integer() }}) as kept_units,
         sum(line_amount) as line_amount,
