@@ -34,7 +34,7 @@ _PROFILE = {
     "threads": 1,
     "job_retries": 0,
 }
-KINDS = frozenset({"source", "seed", "model", "snapshot", "test"})
+KINDS = frozenset({"source", "seed", "model", "snapshot", "test", "analysis"})
 _PACKAGES = ("dbt-core", "dbt-bigquery", "dbt-adapters")
 
 
@@ -47,7 +47,7 @@ class Node:
     """
 
     unique_id: str
-    kind: str  # model | test | snapshot | seed | source
+    kind: str  # model | test | snapshot | seed | source | analysis
     name: str
     file: str
     path: tuple[str, str, str]

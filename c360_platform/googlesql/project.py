@@ -71,7 +71,7 @@ class Findings:
 
 
 def check_project(project: CompiledProject, analyser: Analyser) -> Findings:
-    """Judge all models, snapshots and tests. The analyser knows every table of the project afterwards."""
+    """Judge all models, snapshots, tests and analyses. The analyser knows every table of the project afterwards."""
     return _Walk(project, analyser).findings()
 
 
@@ -122,6 +122,8 @@ class _Walk:
         elif node.sql is None:
             self._problem(node, f"dbt does not compile it: {node.error or 'it has no SQL'}")
             self._learn(node, None)
+        elif node.kind == "analysis":
+            self._analyse(node, node.sql)
         elif whole is not None:
             if self.analyser.analyse(node.sql).error is None:
                 self.found.statements += 1

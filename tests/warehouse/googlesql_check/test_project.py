@@ -99,6 +99,12 @@ MISTAKES = [
         "test events_shipments_did_happen: No matching signature for operator <=",
         named_at="- expression_is_true:\n          name: events_shipments_did_happen",
     ),
+    Mistake(
+        "analyses/who_lapses_next.sql",
+        "total_orders,",
+        "total_order,",
+        "Unrecognized name: total_order; Did you mean total_orders?",
+    ),
 ]
 
 
@@ -132,7 +138,7 @@ def test_mistakes_are_named_by_file_and_line_and_nothing_else_is(tmp_path: Path,
     for mistake in MISTAKES:
         assert f"{mistake.place(project)}" in done.stdout, f"{mistake.place(project)} is not in {done.stdout}"
         assert mistake.reason in done.stdout
-    named = re.findall(r"^((?:models|tests|c360_platform)/[^:\s]+:\d+)", done.stdout, re.MULTILINE)
+    named = re.findall(r"^((?:models|tests|analyses|c360_platform)/[^:\s]+:\d+)", done.stdout, re.MULTILINE)
     assert sorted(named) == sorted(mistake.place(project) for mistake in MISTAKES), done.stdout
     assert f"{len(MISTAKES)} problems, 0 not checked" in done.stdout
     again = _check(project, tmp_path)  # from what is kept of the first
