@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from c360_platform.activation import delivery, payloads
+from c360_platform.activation import isolation, payloads
 from c360_platform.activation.errors import SyncFailed, SyncRefused
 from c360_platform.activation.imports import Singles
 from c360_platform.sandbox.klaviyo.import_work import set_fate
