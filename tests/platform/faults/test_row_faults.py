@@ -211,7 +211,7 @@ def test_case_12_rows_stripped_before_a_body_is_halved_stay_out(shop: Shop) -> N
 def test_case_12_an_answer_that_blames_a_row_each_time_ends_in_a_bounded_number_of_requests(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST_REFUSALS", 8)
+    monkeypatch.setattr(isolation, "MOST_REFUSALS", 8)
     body = refusal("Bad.", "/data/attributes/profiles/data/0/attributes/email")
     shop.sandbox.traffic.add_fault(
         Fault(status=400, method="POST", path=IMPORT, times=9_999, headers=JSON, body=body)
