@@ -28,19 +28,22 @@ def run_benchmarks(
     """Measure every ratio in a directory of its own and say one line for each.
 
     `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating. With
-    `long` syncs have a million profiles and more time under the limits, and also say what memory an ingest of
-    a million tickets takes, which needs minutes and 8 GB of disk.
+    `long` syncs have two million profiles and more time under the limits, the models build a shop of a
+    million customers, and an ingest of a million tickets says what memory it takes; that needs an hour and
+    15 GB of disk.
     """
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
     from c360_platform.bench.ingest_speed import ingest_memory, ingest_ratios
+    from c360_platform.bench.models_speed import LONG as LONG_SHOP
+    from c360_platform.bench.models_speed import Shop, models_figures
     from c360_platform.bench.sandbox_speed import sandbox_ratios
     from c360_platform.bench.sync_speed import LONG, Size, sync_figures
 
     say = say or _print
     say(machine())
     ratios: list[Ratio | Figure] = []
-    size = LONG if long else Size()
+    size, shop = (LONG, LONG_SHOP) if long else (Size(), Shop())
     with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
         place = Path(directory)
         for measure in (
@@ -49,6 +52,7 @@ def run_benchmarks(
             lambda: sync_figures(place / "sync", rounds=rounds, say=say, size=size),
             lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
             lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
+            lambda: models_figures(place / "models", shop=shop, say=say),
         ):
             for ratio in measure():
                 say(str(ratio))

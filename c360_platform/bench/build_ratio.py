@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +29,46 @@ def build_ratio(directory: Path, *, customers: int, rounds: int, say: Say) -> Ra
     raw = directory / "raw.duckdb"
     shutil.move(workplace.settings.warehouse_path, raw)
 
-    dbt = _dbt(workplace, raw)
+    dbt = dbt_build(workplace, raw)
     say("  building once, to learn the statements …")
     dbt.prepare()
     measure(dbt)
     statements = directory / "statements.json"
-    plain = list(_plain_statements(workplace))
+    plain = list(plain_statements(workplace))
     statements.write_text(json.dumps(plain))
     return compare(
         "dbt build ÷ plain SQL",
         ours=dbt,
-        floor=_bare(workplace, raw, statements),
+        floor=bare(workplace, raw, statements),
         rounds=rounds,
         detail=f"{customers:,} customers, {len(plain)} statements",
         say=say,
     )
 
 
-def _dbt(workplace: Workplace, raw: Path) -> Command:
+def dbt_build(workplace: Workplace, raw: Path, *, with_tests: bool = True) -> Command:
+    """The build as the platform runs it, on a copy of the raw tables; its results stay in the home."""
     from c360_platform.assets.transform import build_arguments
+
+    settings = workplace.settings
+    skipped = [] if with_tests else ["--exclude-resource-type", "test"]
+    return _dbt(
+        workplace,
+        [*build_arguments(settings), *skipped],
+        prepare=lambda: _start_from(raw, settings.warehouse_path),
+    )
+
+
+def dbt_parse(workplace: Workplace) -> Command:
+    """What every build but the first one of a home finds done."""
+    from c360_platform.dbt_manifest import dbt_arguments
+
+    return _dbt(workplace, ["parse", *dbt_arguments(workplace.settings)])
+
+
+def _dbt(
+    workplace: Workplace, arguments: list[str], *, prepare: Callable[[], object] = lambda: None
+) -> Command:
     from c360_platform.dbt_manifest import dbt_executable, dbt_variables
 
     settings, target = workplace.settings, str(_target(workplace))
@@ -56,14 +77,15 @@ def _dbt(workplace: Workplace, raw: Path) -> Command:
         f"--{name}={path}" for name, path in {**places, "target-path": target, "log-path": target}.items()
     ]
     return Command(
-        [dbt_executable(), "--quiet", *build_arguments(settings), *options],
+        [dbt_executable(), "--quiet", *arguments, *options],
         {**workplace.environment, **dbt_variables(settings)},
         settings.dbt_project_dir,
-        prepare=lambda: _start_from(raw, settings.warehouse_path),
+        prepare=prepare,
     )
 
 
-def _bare(workplace: Workplace, raw: Path, statements: Path) -> Command:
+def bare(workplace: Workplace, raw: Path, statements: Path) -> Command:
+    """The statements alone, on a copy of the raw tables."""
     warehouse = workplace.settings.home / "bare" / workplace.settings.warehouse_path.name
     return Command(
         [sys.executable, "-m", "c360_platform.bench.bare_sql", str(statements), str(warehouse)],
@@ -84,8 +106,11 @@ def _target(workplace: Workplace) -> Path:
     return workplace.settings.home / "target"
 
 
-def _plain_statements(workplace: Workplace) -> Iterator[str]:
-    """What the last build did, in its order: settings of the profile, schemas, seeds, models, data tests."""
+def plain_statements(workplace: Workplace) -> Iterator[str]:
+    """What the last build did, in its order: settings, schemas, seeds, models, snapshots, data tests.
+
+    A first build's snapshot holds its rows as they are, without the columns that dbt adds for later ones.
+    """
     project, target = workplace.settings.dbt_project_dir, _target(workplace)
     profile = yaml.safe_load((project / "profiles.yml").read_text())["c360"]["outputs"]["duckdb"]
     for name, value in profile["settings"].items():
@@ -95,9 +120,9 @@ def _plain_statements(workplace: Workplace) -> Iterator[str]:
     ran = [
         nodes[result["unique_id"]] for result in sorted(results, key=_started) if result["unique_id"] in nodes
     ]
-    for schema in sorted({node["schema"] for node in ran if node["resource_type"] in ("model", "seed")}):
+    for schema in sorted({node["schema"] for node in ran if node["resource_type"] != "test"}):
         yield f'create schema if not exists "{schema}"'
-    seed_types = _column_types(workplace, [node for node in ran if node["resource_type"] == "seed"])
+    types = _column_types(workplace, [n for n in ran if n["resource_type"] in ("seed", "snapshot")])
     for node in ran:
         if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral":
             kind = "view" if node["config"]["materialized"] == "view" else "table"
@@ -105,8 +130,16 @@ def _plain_statements(workplace: Workplace) -> Iterator[str]:
         elif node["resource_type"] == "test":
             yield f"select count(*) from (\n{node['compiled_code']}\n)"
         elif node["resource_type"] == "seed":
-            csv = f"'{project / node['original_file_path']}', columns = {seed_types[node['relation_name']]}"
+            csv = f"'{project / node['original_file_path']}', columns = {types[node['relation_name']]}"
             yield f"create or replace table {node['relation_name']} as from read_csv({csv})"
+        elif node["resource_type"] == "snapshot":
+            added = [
+                f"cast(null as {data_type}) as {name}"
+                for name, data_type in types[node["relation_name"]].items()
+                if name.startswith("dbt_")
+            ]
+            rows = f"select {', '.join(['*', *added])} from (\n{node['compiled_code']}\n)"
+            yield f"create or replace table {node['relation_name']} as {rows}"
 
 
 def _started(result: Mapping[str, Any]) -> str:
@@ -114,15 +147,15 @@ def _started(result: Mapping[str, Any]) -> str:
     return str(timing.get("execute", ""))
 
 
-def _column_types(workplace: Workplace, seeds: list[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """Columns and types of the seed tables that dbt made, by relation."""
+def _column_types(workplace: Workplace, tables: list[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Columns and types of tables that dbt made, by relation."""
     import duckdb
 
     with duckdb.connect(str(workplace.settings.warehouse_path)) as connection:
         return {
-            seed["relation_name"]: {
+            table["relation_name"]: {
                 name: data_type
-                for name, data_type, *_ in connection.execute(f"describe {seed['relation_name']}").fetchall()
+                for name, data_type, *_ in connection.execute(f"describe {table['relation_name']}").fetchall()
             }
-            for seed in seeds
+            for table in tables
         }

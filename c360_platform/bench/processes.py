@@ -29,10 +29,14 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of one run, or the medians of several."""
+    """Seconds of one run, or the medians of several.
+
+    `peak` is the most bytes that any process of it had at once, and at least what the one who measures had.
+    """
 
     cpu: float
     wall: float
+    peak: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def measure(command: Command) -> Cost:
             output.seek(0)
             said = output.read().decode(errors="replace").strip()[-2000:]
             raise BenchError(f"{' '.join(command.arguments)} ended with {process.returncode}: {said}")
-    return Cost(cpu=usage.ru_utime + usage.ru_stime, wall=wall)
+    return Cost(cpu=usage.ru_utime + usage.ru_stime, wall=wall, peak=usage.ru_maxrss * 1024)
 
 
 def machine() -> str:
