@@ -36,7 +36,7 @@ class LedgerBook:
             if not all(warehouse.exists(f"c360_sync.{table}") for table in TABLES):
                 self.state, self.rejections, self.runs, self.batches = [], [], [], []
                 return
-            self.state = warehouse.table("select sync, key, digest from c360_sync.state").to_pylist()
+            self.state = warehouse.table("select sync, key, digest, target from c360_sync.state").to_pylist()
             self.rejections = warehouse.table(
                 "select sync, stage, key, code, reason from c360_sync.rejections where resolved_at is null"
             ).to_pylist()
@@ -53,8 +53,9 @@ class LedgerBook:
             key = row["key"]
             if row["sync"] == EVENTS.name and key not in found.events:
                 yield f"the state claims {key}, which Klaviyo has not"
-            # Of a list that was deleted nobody knows yet, nor of a removal that a killed run may have made.
-            on_list = not found.lists or self._is_removing() or key in found.members
+            # Of a list that was deleted nobody knows yet, even if a killed run has made the next one; nor of a
+            # removal that a killed run may have made.
+            on_list = row["target"] not in found.lists or self._is_removing() or key in found.members
             if row["sync"] == MEMBERS.name and key in truth.now_members and not on_list:
                 yield f"the state claims that {key} is on the list"
             if row["sync"] == PROFILES.name:
