@@ -22,8 +22,8 @@ final as (
         customer_ids.customer_id
     from orders
     inner join customer_ids
-        on coalesce(orders.customer_key, orders.channel || '_order:' || orders.order_id)
-            = customer_ids.record_key
+        on customer_ids.record_key
+        = coalesce(orders.customer_key, orders.channel || '_order:' || orders.order_id)
 
 )
 

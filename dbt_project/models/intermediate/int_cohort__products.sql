@@ -67,7 +67,7 @@ ranked as (
         *,
         row_number() over (
             partition by channel, cohort_month
-            order by units desc, product_key
+            order by units desc, product_key asc
         ) as rank
     from units_of_products
     where units > 0

@@ -85,8 +85,9 @@ separate as (
 on_paths as (
 
     select
-        visitor_key || case when is_converting then '@' else '~' end
-            || coalesce({{ epoch_text('next_conversion_at') }}, '') as path_key,
+        visitor_key
+        || case when is_converting then '@' else '~' end
+        || coalesce({{ epoch_text('next_conversion_at') }}, '') as path_key,
         contact_key,
         visitor_key,
         contact_type,

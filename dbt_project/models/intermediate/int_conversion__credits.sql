@@ -68,10 +68,10 @@ summed as (
     select
         path_key,
         channel,
-        count(*) as contacts,
         {%- for model in models %}
-        sum(cast({{ model }}_weight as {{ type_double() }})) as {{ model }}_weight{{ ',' if not loop.last }}
+        sum(cast({{ model }}_weight as {{ type_double() }})) as {{ model }}_weight,
         {%- endfor %}
+        count(*) as contacts
     from weighed
     group by path_key, channel
 
@@ -82,12 +82,12 @@ final as (
     select
         path_key,
         channel,
-        contacts,
         {%- for model in models %}
         round(
             {{ model }}_weight / sum({{ model }}_weight) over (partition by path_key), 12
-        ) as {{ model }}_credit{{ ',' if not loop.last }}
+        ) as {{ model }}_credit,
         {%- endfor %}
+        contacts
     from summed
 
 )

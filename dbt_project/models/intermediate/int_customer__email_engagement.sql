@@ -51,9 +51,9 @@ email_counts as (
             event_at > {{ x_ts_add(as_of_end(), -24 * var('email_engagement_days')) }} as is_recent
         from events
         where metric_name in (
-            'Received Email', 'Opened Email', 'Clicked Email', 'Bounced Email', 'Unsubscribed',
-            'Marked Email as Spam'
-        )
+                'Received Email', 'Opened Email', 'Clicked Email', 'Bounced Email', 'Unsubscribed',
+                'Marked Email as Spam'
+            )
     ) as email_events
     group by 1
 

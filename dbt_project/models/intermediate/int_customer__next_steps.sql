@@ -86,10 +86,8 @@ repeats as (
                 then 'replenishment_due'
             when days_overdue < 0 then null
             when purchase_days >= {{ var('lifecycle_gap_min_orders') }}
-                and days_since_last_order
-                    >= avg_days_between_orders * {{ var('rhythm_due_from_share') }}
-                and days_since_last_order
-                    <= avg_days_between_orders * {{ var('rhythm_due_until_share') }}
+                and days_since_last_order >= avg_days_between_orders * {{ var('rhythm_due_from_share') }}
+                and days_since_last_order <= avg_days_between_orders * {{ var('rhythm_due_until_share') }}
                 then 'rhythm_due'
             when total_orders = 1
                 and days_since_last_order >= {{ var('second_purchase_from_days') }}

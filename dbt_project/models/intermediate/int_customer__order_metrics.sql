@@ -81,11 +81,10 @@ totals as (
         min(case when is_counted then ordered_at end) as first_order_at,
         max(case when is_counted then ordered_at end) as last_order_at,
         min(case when is_counted then order_date end) as first_order_date,
-        max(case when is_counted then order_date end) as last_order_date,
         {%- for channel in var('channels') | sort %}
-        count(case when is_counted and channel = '{{ channel }}' then 1 end) as orders_{{ channel }}
-        {{- "," if not loop.last }}
+        count(case when is_counted and channel = '{{ channel }}' then 1 end) as orders_{{ channel }},
         {%- endfor %}
+        max(case when is_counted then order_date end) as last_order_date
     from orders_of_customers
     group by 1
 

@@ -46,7 +46,7 @@ ranked_categories as (
         units,
         row_number() over (
             partition by customer_id
-            order by units desc, last_order_number desc, category
+            order by units desc, last_order_number desc, category asc
         ) as preference
     from categories_of_customers
 

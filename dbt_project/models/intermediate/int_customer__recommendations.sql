@@ -158,7 +158,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by customer_id order by priority, units desc, category
+            partition by customer_id order by priority asc, units desc, category asc
         ) as precedence
     from not_bought_yet
 
@@ -225,7 +225,7 @@ offers as (
         partner_product_key,
         lift,
         row_number() over (
-            order by lift desc, orders_together desc, partner_product_key, product_key
+            order by lift desc, orders_together desc, partner_product_key asc, product_key asc
         ) as precedence
     from affinities
     where offer_rank <= {{ var('basket_offers_per_product') }}

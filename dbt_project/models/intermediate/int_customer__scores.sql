@@ -46,12 +46,14 @@ engagement_weights as (
 ] -%}
 weights as (
 
+    -- noqa: disable=LT02
     select
         {%- for part, signal in weights %}
         max(case when score_part = '{{ part }}' and signal = '{{ signal }}' then weight end)
             as {{ part }}_{{ signal }}{{ "," if not loop.last }}
         {%- endfor %}
     from engagement_weights
+    -- noqa: enable=LT02
 
 ),
 
@@ -67,12 +69,12 @@ signals as (
         case
             when email_engagement.recent_received > 0
                 then least(
-                    (
-                        weights.email_click * email_engagement.recent_clicked
-                        + weights.email_open * email_engagement.recent_opened
-                    ) / email_engagement.recent_received,
-                    1
-                )
+                        (
+                            weights.email_click * email_engagement.recent_clicked
+                            + weights.email_open * email_engagement.recent_opened
+                        ) / email_engagement.recent_received,
+                        1
+                    )
         end as email_value,
         support_metrics.csat_rate as support_value,
         recommendations.customer_id is not null as has_recommendation,

@@ -105,9 +105,9 @@ final as (
         case
             when is_{{ place }}
                 then row_number() over (
-                    partition by channel, product_key, is_{{ place }}
-                    order by lift desc, orders_together desc, partner_product_key
-                )
+                        partition by channel, product_key, is_{{ place }}
+                        order by lift desc, orders_together desc, partner_product_key asc
+                    )
         end as {{ place }}_rank,
         {%- endfor %}
         is_partner_sold_recently

@@ -13,11 +13,10 @@ final as (
     select
         customer_id,
         product_key,
-        count(*) as orders_all,
         {%- for channel in var('channels') %}
-        count(case when channel = '{{ channel }}' then 1 end) as orders_{{ channel }}
-        {{- "," if not loop.last }}
+        count(case when channel = '{{ channel }}' then 1 end) as orders_{{ channel }},
         {%- endfor %}
+        count(*) as orders_all
     from basket_products
     where product_key is not null
     group by 1, 2

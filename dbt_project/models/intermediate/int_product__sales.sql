@@ -90,14 +90,13 @@ by_channel_and_all as (
 buyers_of_channels as (
 
     select
-        product_key,
         {%- for channel in marketing_channels() %}
         {{ x_count_if('orders_' ~ channel ~ ' > 0') }} as buyers_{{ channel }},
-        {{ x_count_if('orders_' ~ channel ~ ' > 1') }} as repeat_buyers_{{ channel }}
-        {{- "," if not loop.last }}
+        {{ x_count_if('orders_' ~ channel ~ ' > 1') }} as repeat_buyers_{{ channel }},
         {%- endfor %}
+        product_key
     from buyers
-    group by 1
+    group by product_key
 
 ),
 
@@ -109,8 +108,7 @@ customers_of_channels as (
     from channels
     inner join order_metrics
         on channels.channel = 'all'
-        or concat(', ', order_metrics.purchase_channels, ',')
-            like concat('%, ', channels.channel, ',%')
+        or concat(', ', order_metrics.purchase_channels, ',') like concat('%, ', channels.channel, ',%')
     where order_metrics.total_orders > 0
     group by 1
 
@@ -133,7 +131,7 @@ final as (
         end as repeat_buyers,
         customers_of_channels.customers as customers_of_channel,
         cast(
-            sum(first_of_baskets) over (partition by by_channel_and_all.channel)
+            sum(by_channel_and_all.first_of_baskets) over (partition by by_channel_and_all.channel)
             as {{ type_integer() }}
         ) as baskets_of_channel,
         {%- for column in sums if column not in [

@@ -45,7 +45,7 @@ trait_words as (
     from products
     inner join product_traits
         on lower(concat(' ', coalesce(products.product_name, ''), ' ', coalesce(products.brand, '')))
-            like concat('% ', product_traits.keyword, '%')
+        like concat('% ', product_traits.keyword, '%')
 
 ),
 

@@ -147,6 +147,14 @@ coupons as (
 
 ),
 
+known_by_email as (
+
+    select distinct customer_id
+    from customer_ids
+    where matched_on = 'email'
+
+),
+
 -- An address names a customer as it does in identity; who is nobody's customer is known by what was recorded.
 recorded as (
 
@@ -184,10 +192,7 @@ recorded as (
             when touchpoints.source_customer_id like '%:%' then touchpoints.source_customer_id
             else 'webshop:' || touchpoints.source_customer_id
         end = by_id.record_key
-    left join (
-        select distinct customer_id from customer_ids
-        where matched_on = 'email'
-    ) as by_email
+    left join known_by_email as by_email
         on {{ x_md5("'email:' || touchpoints.email") }} = by_email.customer_id
     where coalesce(touchpoints.source_customer_id, touchpoints.email, touchpoints.visitor_id) is not null
 

@@ -1,5 +1,5 @@
--- No order and no cent is lost or doubled between the shop's orders and the channels of any model. The data-driven models
--- may not have been computed for all orders yet, so theirs are compared with the orders that they have.
+-- No order and no cent is lost or doubled between the shop's orders and the channels of any model. The data-driven
+-- models may not have been computed for all orders yet, so theirs are compared with the orders that they have.
 with
 
 orders as (

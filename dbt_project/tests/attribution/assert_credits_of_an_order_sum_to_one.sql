@@ -1,4 +1,5 @@
--- Credits of an order add up to one in every model that has been computed for it, and rows with number 1 are all orders.
+-- Credits of an order add up to one in every model that has been computed for it, and rows with number 1 are all
+-- orders.
 with
 
 sums as (

@@ -6,11 +6,11 @@ orders as (
     select
         count(*) as total_orders,
         coalesce(sum(
-            case when stg_orders.currency = reporting_currency.currency then net_amount else 0 end
+            case when stg_orders.currency = reporting_currency.currency then stg_orders.net_amount else 0 end
         ), 0) as revenue
     from {{ ref('stg_orders') }} as stg_orders
     cross join {{ ref('stg_reporting_currency') }} as reporting_currency
-    where is_counted
+    where stg_orders.is_counted
 
 ),
 

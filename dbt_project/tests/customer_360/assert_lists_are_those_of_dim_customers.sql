@@ -11,11 +11,13 @@ with
 
 customers as (
 
+    -- noqa: disable=LT02
     select
         {%- for list, flag in lists.items() %}
         {{ x_count_if('is_syncable and ' ~ flag) }} as {{ list }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('dim_customers') }}
+    -- noqa: enable=LT02
 
 ),
 

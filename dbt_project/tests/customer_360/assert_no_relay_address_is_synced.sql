@@ -4,6 +4,7 @@
     'seg_repeat_purchase_candidates', 'seg_high_value_at_risk', 'seg_cross_channel_customers',
     'seg_upsell_candidates',
 ] %}
+-- noqa: disable=LT02
 {%- for model in models %}
 select
     '{{ model }}' as model,

@@ -9,6 +9,6 @@ where revenue_share is not null
 group by channel
 having abs(sum(revenue_share) - 1) > 0.000001
     or sum(case when abc_class = 'A' then revenue_share else 0 end)
-        < {{ var('abc_a_max_share') }} - 0.000001
+    < {{ var('abc_a_max_share') }} - 0.000001
     or min(case when abc_class = 'A' then net_revenue end)
-        < max(case when abc_class != 'A' then net_revenue end)
+    < max(case when abc_class != 'A' then net_revenue end)

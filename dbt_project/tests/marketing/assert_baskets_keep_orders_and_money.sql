@@ -12,14 +12,14 @@ orders as (
     select
         count(*) as orders,
         coalesce(sum(
-            case when stg_orders.currency = reporting_currency.currency then gross_amount else 0 end
+            case when stg_orders.currency = reporting_currency.currency then stg_orders.gross_amount else 0 end
         ), 0) as gross_revenue,
         coalesce(sum(
-            case when stg_orders.currency = reporting_currency.currency then net_amount else 0 end
+            case when stg_orders.currency = reporting_currency.currency then stg_orders.net_amount else 0 end
         ), 0) as net_revenue
     from {{ ref('stg_orders') }} as stg_orders
     cross join reporting_currency
-    where is_counted
+    where stg_orders.is_counted
 
 ),
 

@@ -5,10 +5,10 @@ with
 orders as (
 
     select
-        orders.channel,
-        orders.customer_id,
-        case when is_reporting_currency then orders.net_amount else 0 end as revenue
-    from {{ ref('orders') }} as orders
+        channel,
+        customer_id,
+        case when is_reporting_currency then net_amount else 0 end as revenue
+    from {{ ref('orders') }}
     where is_counted and order_month <= {{ last_finished_month() }}
 
 ),

@@ -7,11 +7,11 @@ channels as (
     select
         stg_orders.channel,
         count(*) as orders,
-        sum(case when stg_orders.currency = reporting_currency.currency then net_amount else 0 end)
+        sum(case when stg_orders.currency = reporting_currency.currency then stg_orders.net_amount else 0 end)
             as revenue
     from {{ ref('stg_orders') }} as stg_orders
     cross join {{ ref('stg_reporting_currency') }} as reporting_currency
-    where is_counted
+    where stg_orders.is_counted
     group by 1
 
 ),

@@ -15,9 +15,9 @@ activity as (
 )
 
 select
-    orders.orders as orders,
+    orders.orders,
     activity.orders as activity_orders,
-    orders.net_amount as net_amount,
+    orders.net_amount,
     activity.net_amount as activity_net_amount
 from orders
 cross join activity

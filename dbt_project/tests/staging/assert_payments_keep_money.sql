@@ -29,7 +29,7 @@ given as (
         channel,
         sum(gross_amount - refunded_amount) as amount
     from orders
-    where channel not in ('{{ var("channels_with_payments") | join("', '") }}')
+    where channel not in ('{{ var("channels_with_payments") | join("', '") }}')  -- noqa: LT05
     group by 1
 
 ),

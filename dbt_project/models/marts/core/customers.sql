@@ -33,7 +33,7 @@ accounts as (
         customer_id,
         {{ x_join_text('record_key', ', ', ['record_key']) }} as channel_accounts
     from customer_ids
-    where {{ text_before('record_key', ':') }} in ('{{ var("channels") | join("', '") }}')
+    where {{ text_before('record_key', ':') }} in ('{{ var("channels") | join("', '") }}')  -- noqa: LT05
     group by 1
 
 ),

@@ -59,11 +59,10 @@ grid as (
 measured as (
 
     select
-        grid.*,
         {%- for column in ['active_customers', 'orders', 'revenue', 'refunded_amount', 'refunds_paid'] %}
-        case when grid.is_finished then coalesce(months.{{ column }}, 0) end as {{ column }}
-        {{- ',' if not loop.last }}
+        case when grid.is_finished then coalesce(months.{{ column }}, 0) end as {{ column }},
         {%- endfor %}
+        grid.*
     from grid
     left join months
         on grid.channel = months.channel
@@ -108,15 +107,15 @@ observed as (
 benchmarked as (
 
     select
-        *,
         {%- for part in parts %}
         {{ x_safe_divide(part ~ '_sum', 'cohort_customers') }} as {{ part }}_of_cohort,
         {{ x_safe_divide(
             'sum(' ~ part ~ '_sum) over (partition by channel)',
             'sum(cohort_customers) over (partition by channel)'
-        ) }} as {{ part }}_of_channel
-        {{- ',' if not loop.last }}
+        ) }} as {{ part }}_of_channel,
         {%- endfor %}
+        channel,
+        cohort_month
     from observed
 
 ),
@@ -126,18 +125,17 @@ benchmarked as (
 rated as (
 
     select
-        channel,
-        cohort_month,
         {%- for part in parts %}
         case
             when {{ part }}_of_channel > 0
                 then greatest(
-                    0, least(100, 50 * {{ part }}_of_cohort / {{ part }}_of_channel)
-                )
+                        0, least(100, 50 * {{ part }}_of_cohort / {{ part }}_of_channel)
+                    )
             else 50
-        end as {{ part }}_score
-        {{- ',' if not loop.last }}
+        end as {{ part }}_score,
         {%- endfor %}
+        channel,
+        cohort_month
     from benchmarked
 
 ),

@@ -35,11 +35,13 @@ channel_recommendations as (
 
 weights as (
 
+    -- noqa: disable=LT02
     select
         {%- for signal in ['conversion_rate', 'avg_order_value', 'new_customer_share', 'return_on_ad_spend'] %}
         max(case when signal = '{{ signal }}' then weight end) as {{ signal }}_weight{{ ',' if not loop.last }}
         {%- endfor %}
     from channel_efficiency_weights
+    -- noqa: enable=LT02
 
 ),
 
@@ -120,14 +122,14 @@ measured as (
 compared as (
 
     select
-        measured.*,
-        weights.*,
         {%- for signal in ['conversion_rate', 'avg_order_value', 'new_customer_share', 'return_on_ad_spend'] %}
         case
             when {{ signal }} is not null and average_{{ signal }} != 0
                 then greatest(least({{ x_safe_divide(signal, 'average_' ~ signal) }} / 2, 1), 0)
-        end as {{ signal }}_value{{ ',' if not loop.last }}
+        end as {{ signal }}_value,
         {%- endfor %}
+        measured.*,
+        weights.*
     from measured
     cross join weights
 

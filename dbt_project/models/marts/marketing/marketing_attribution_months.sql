@@ -1,5 +1,5 @@
--- Credits of a month by channel and attribution model. Revenue is rounded along the sum, so that channels of a month add
--- up to its revenue to the cent.
+-- Credits of a month by channel and attribution model. Revenue is rounded along the sum, so that channels of a month
+-- add up to its revenue to the cent.
 {{ warehouse_layout(partition_by='order_month', data_type='date', cluster_by=['attribution_model', 'channel']) }}
 
 with
@@ -38,7 +38,6 @@ credited as (
     select
         channel,
         is_assumed,
-        order_month,
         {%- for model in attribution_models() %}
         sum({{ model }}_credit) as {{ model }}_conversions,
         sum({{ model }}_credit * case when order_revenue is not null then 1 else 0 end)
@@ -46,8 +45,9 @@ credited as (
         sum({{ model }}_credit * case when is_first_order then 1 else 0 end) as {{ model }}_new_customers,
         sum({{ model }}_credit * order_revenue) as {{ model }}_revenue,
         sum(case when channel_number = 1 and {{ model }}_credit is not null then order_revenue end)
-            as {{ model }}_whole_revenue{{ ',' if not loop.last }}
+            as {{ model }}_whole_revenue,
         {%- endfor %}
+        order_month
     from attribution_credits
     group by channel, is_assumed, order_month
 
@@ -73,14 +73,14 @@ months as (
         coalesce(credited.channel, monthly_spend.channel) as channel,
         coalesce(credited.is_assumed, false) as is_assumed,
         coalesce(credited.order_month, monthly_spend.order_month) as order_month,
-        monthly_spend.spend,
         {%- for part in ['conversions', 'conversions_in_money', 'new_customers', 'revenue', 'whole_revenue'] %}
         case models.attribution_model
             {%- for model in attribution_models() %}
             when '{{ model }}' then credited.{{ model }}_{{ part }}
             {%- endfor %}
-        end as {{ part }}{{ ',' if not loop.last }}
+        end as {{ part }},
         {%- endfor %}
+        monthly_spend.spend
     from credited
     full outer join monthly_spend
         on credited.channel = monthly_spend.channel

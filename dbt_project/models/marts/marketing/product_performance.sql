@@ -68,7 +68,7 @@ ranked as (
     from sales
     window best_sellers as (
         partition by channel
-        order by net_revenue desc, units desc, product_key
+        order by net_revenue desc, units desc, product_key asc
     )
 
 ),

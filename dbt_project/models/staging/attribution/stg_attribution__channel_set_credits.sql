@@ -2,7 +2,12 @@ with
 
 final as (
 
-    select * from {{ raw('attribution', 'channel_set_credits') }}
+    select
+        channels,
+        channel,
+        markov_credit,
+        shapley_credit
+    from {{ raw('attribution', 'channel_set_credits') }}
 
 )
 

@@ -41,8 +41,8 @@ final as (
     inner join orders
         on lines.order_key = orders.order_key
     left join products
-        on {{ product_key('lines.channel', 'lines.sku', 'lines.product_id') }}
-            = products.product_key
+        on products.product_key
+        = {{ product_key('lines.channel', 'lines.sku', 'lines.product_id') }}
 
 )
 

@@ -18,7 +18,7 @@ orders as (
 unrecorded_orders as (
 
     select * from orders
-    where channel not in ('{{ var("channels_with_payments") | join("', '") }}')
+    where channel not in ('{{ var("channels_with_payments") | join("', '") }}')  -- noqa: LT05
 
 ),
 

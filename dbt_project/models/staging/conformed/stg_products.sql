@@ -36,10 +36,10 @@ ranked as (
         row_number() over (
             partition by product_key
             order by
-                case when category is null then 1 else 0 end,
-                case when brand is null then 1 else 0 end,
+                case when category is null then 1 else 0 end asc,
+                case when brand is null then 1 else 0 end asc,
                 lines desc,
-                channel, product_id, product_name, brand, category
+                channel asc, product_id asc, product_name asc, brand asc, category asc
         ) as rank
     from articles
     where product_key is not null

@@ -24,7 +24,7 @@ ranked as (
 
     select
         currency,
-        row_number() over (order by orders desc, currency) as rank
+        row_number() over (order by orders desc, currency asc) as rank
     from currencies
 
 ),

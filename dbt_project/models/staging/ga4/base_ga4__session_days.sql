@@ -18,12 +18,12 @@ events as (
         {{ local_date('event_at') }} as session_date
     from {{ ref('stg_ga4__events') }}
     where session_id is not null
-        and user_pseudo_id is not null
         {%- if start %}
         -- the property's calendar may be a day apart from the shop's
         and event_date >= '{{ (modules.datetime.datetime.strptime(start, "%Y-%m-%d")
             - modules.datetime.timedelta(days=1)).strftime("%Y%m%d") }}'
         {%- endif %}
+        and user_pseudo_id is not null
 
 ),
 

@@ -5,7 +5,7 @@ source as (
     select
         *,
         coalesce(cancelled_at <= {{ as_of_end() }}, false)
-            or coalesce(lower(financial_status) in ('voided', 'expired'), false) as is_cancelled
+        or coalesce(lower(financial_status) in ('voided', 'expired'), false) as is_cancelled
     from {{ normalise_contacts(
         raw('shopify', 'order'),
         email='email', phone='phone', country='shipping_address_country_code'

@@ -59,7 +59,7 @@ final as (
             as net_amount,
         {{ currency_code('source.currency') }} as currency,
         {{ clean_text('source.coupon_code') }} is not null
-            or coalesce(payments.has_promotion, false) as is_promotional,
+        or coalesce(payments.has_promotion, false) as is_promotional,
         {{ clean_text('source.coupon_code') }} as coupon_code,
         payments.payment_method,
         'webshop' as source_name,
