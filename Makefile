@@ -60,10 +60,12 @@ docs: .venv/.ready  ## Write dbt's documentation of the home's warehouse as one 
 		--project-dir dbt_project --profiles-dir dbt_project --target-path "$(abspath $(HOME_DIR))/docs" --log-path "$(abspath $(HOME_DIR))/docs"
 	@echo "open $(abspath $(HOME_DIR))/docs/static_index.html"
 
-check: .venv/.ready  ## Lint, format check and types over all Python; all SQL by BigQuery's analyser
+check: .venv/.ready  ## Lint, format check and types over all Python; all SQL by a linter and by BigQuery's analyser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for engine in duckdb bigquery; do C360_DBT_TARGET=$$engine \
+		$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --dialect $$engine dbt_project || exit 1; done
 	$(BIN)/c360 check-sql
 
 format: .venv/.ready  ## Format all Python
