@@ -19,20 +19,6 @@
 {% macro default__x_any(condition) %}bool_or({{ condition }}){% endmacro %}
 {% macro bigquery__x_any(condition) %}logical_or({{ condition }}){% endmacro %}
 
-{#- Texts of a group's rows as one text, in the order of keys, a list of expressions that are never null and together
-    different in any two rows; descending with a minus. Rows without a text are left out; null without any text.
-    DuckDB's own string_agg(… order by …) sorts every group by itself, which takes three times as long; it joins the
-    first 100,000 texts. -#}
-{% macro x_join_text(text, separator, keys) -%}
-    {{ return(adapter.dispatch('x_join_text')(text, separator, keys)) }}
-{%- endmacro %}
-{% macro default__x_join_text(text, separator, keys) -%}
-    array_to_string(arg_min({{ text }}, row({{ keys | join(', ') }}), 100000), '{{ separator }}')
-{%- endmacro %}
-{% macro bigquery__x_join_text(text, separator, keys) -%}
-    string_agg({{ text }}, '{{ separator }}' order by {{ keys | join(', ') }})
-{%- endmacro %}
-
 {#- Exact percentile, in two steps: x_values() in the grouping query, x_pct() over that column one
     level up. -#}
 {% macro x_values(x) %}{{ return(adapter.dispatch('x_values')(x)) }}{% endmacro %}

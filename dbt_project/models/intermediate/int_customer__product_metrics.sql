@@ -56,10 +56,10 @@ preferences as (
 
     select
         customer_id,
-        {{ x_join_text(
-            'case when preference <= ' ~ var('preferred_categories') ~ ' then category end',
-            ', ', ['preference']
-        ) }} as preferred_categories,
+        string_agg(
+            case when preference <= {{ var('preferred_categories') }} then category end, ', '
+            order by preference
+        ) as preferred_categories,
         count(*) as categories_count,
         cast(sum(units) as {{ type_integer() }}) as units_bought
     from ranked_categories

@@ -8,33 +8,51 @@ order_products as (
 
 ),
 
-categories_of_orders as (
+-- Sums up to each row, so that the last row of a category, and then of an order, has those of all (as in
+-- int_order__products).
+summed_up_by_category as (
 
     select
         order_key,
         category,
-        {{ x_join_text('items', ', ', ['items', 'form', 'line']) }} as items,
-        sum(units) as units,
-        sum(kept_units) as kept_units,
-        coalesce(sum(line_amount), 0) as line_amount,
-        nullif(sum(supply_days), 0) as supply_days
+        string_agg(items, ', ') over rows_so_far as items,
+        sum(units) over rows_so_far as units,
+        sum(kept_units) over rows_so_far as kept_units,
+        coalesce(sum(line_amount) over rows_so_far, 0) as line_amount,
+        nullif(sum(supply_days) over rows_so_far, 0) as supply_days,
+        lead(order_key) over rows_so_far is null as is_last
     from order_products
-    group by 1, 2
+    window rows_so_far as (
+        partition by order_key, category
+        order by items, form, line
+    )
+
+),
+
+categories_of_orders as (
+
+    select * from summed_up_by_category
+    where is_last
 
 ),
 
 -- Of one order all amounts are in one currency, so they may be compared.
-totals as (
+summed_up_by_order as (
 
     select
         order_key,
-        {{ x_join_text('items', ', ', ['-line_amount', 'category']) }} as items,
-        {{ x_join_text('category', ', ', ['-line_amount', 'category']) }} as categories,
-        cast(sum(units) as {{ type_integer() }}) as units,
-        cast(sum(kept_units) as {{ type_integer() }}) as kept_units,
-        cast(min(supply_days) as {{ type_integer() }}) as supply_days
+        string_agg(items, ', ') over categories_so_far as items,
+        string_agg(category, ', ') over categories_so_far as categories,
+        first_value(category) over categories_so_far as main_category,
+        sum(units) over categories_so_far as units,
+        sum(kept_units) over categories_so_far as kept_units,
+        min(supply_days) over categories_so_far as supply_days,
+        lead(order_key) over categories_so_far is null as is_last
     from categories_of_orders
-    group by 1
+    window categories_so_far as (
+        partition by order_key
+        order by line_amount desc, category
+    )
 
 ),
 
@@ -44,11 +62,12 @@ final as (
         order_key,
         items,
         categories,
-        {{ x_split_part('categories', ', ', 1) }} as main_category,
-        units,
-        kept_units,
-        supply_days
-    from totals
+        main_category,
+        cast(units as {{ type_integer() }}) as units,
+        cast(kept_units as {{ type_integer() }}) as kept_units,
+        cast(supply_days as {{ type_integer() }}) as supply_days
+    from summed_up_by_order
+    where is_last
 
 )
 

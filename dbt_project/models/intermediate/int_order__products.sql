@@ -36,6 +36,31 @@ lines_of_orders as (
 
 ),
 
+-- Sums up to each line, so that the last line of a group has the group's: windows find room on disk where they have
+-- to, and one sort of all lines is cheaper than one of each group.
+summed_up as (
+
+    select
+        order_key,
+        category,
+        form,
+        line,
+        string_agg(
+            concat(cast(units as {{ type_text() }}), 'x ', coalesce(product_name, category)), ', '
+        ) over lines_so_far as items,
+        sum(units) over lines_so_far as units,
+        sum(kept_units) over lines_so_far as kept_units,
+        sum(line_amount) over lines_so_far as line_amount,
+        sum(kept_units * pack_days) over lines_so_far as supply_days,
+        lead(order_key) over lines_so_far is null as is_last
+    from lines_of_orders
+    window lines_so_far as (
+        partition by order_key, category, form, line
+        order by line_key
+    )
+
+),
+
 final as (
 
     select
@@ -43,16 +68,13 @@ final as (
         category,
         form,
         line,
-        {{ x_join_text(
-            "concat(cast(units as " ~ type_text() ~ "), 'x ', coalesce(product_name, category))",
-            ', ', ['line_key']
-        ) }} as items,
-        cast(sum(units) as {{ type_integer() }}) as units,
-        cast(sum(kept_units) as {{ type_integer() }}) as kept_units,
-        sum(line_amount) as line_amount,
-        cast(sum(kept_units * pack_days) as {{ type_integer() }}) as supply_days
-    from lines_of_orders
-    group by 1, 2, 3, 4
+        items,
+        cast(units as {{ type_integer() }}) as units,
+        cast(kept_units as {{ type_integer() }}) as kept_units,
+        line_amount,
+        cast(supply_days as {{ type_integer() }}) as supply_days
+    from summed_up
+    where is_last
 
 )
 

@@ -110,20 +110,6 @@ _CASES: tuple[Case, ...] = (
         GROUPED,
     ),
     Case(
-        "x_join_text",
-        "x_join_text('v', ', ', ['-k', 'w'])",
-        {"g": "int64", "v": "string", "k": "numeric", "w": "string"},
-        [
-            (0, "a", D("1"), "y", None),
-            (0, "b", D("1"), "x", None),
-            (0, "a", D("2.5"), "y", None),
-            (0, None, D("9"), "y", "a, b, a"),  # a row without text is left out
-            (1, "a, b", D("0"), "y", "a, b"),
-            (2, None, D("0"), "y", None),
-        ],
-        GROUPED,
-    ),
-    Case(
         "x_values",
         "x_pct('arr', 0.5)",
         {"g": "int64", "x": "numeric"},

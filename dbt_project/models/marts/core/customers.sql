@@ -31,7 +31,7 @@ accounts as (
 
     select
         customer_id,
-        {{ x_join_text('record_key', ', ', ['record_key']) }} as channel_accounts
+        string_agg(record_key, ', ' order by record_key) as channel_accounts
     from customer_ids
     where {{ text_before('record_key', ':') }} in ('{{ var("channels") | join("', '") }}')  -- noqa: LT05
     group by 1
