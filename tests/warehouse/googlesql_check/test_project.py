@@ -61,8 +61,8 @@ MISTAKES = [
     ),
     Mistake(
         f"{SEGMENTS}/seg_upsell_candidates.sql",
-        "where is_syncable and is_upsell_candidate",
-        "where is_syncable and is_upsell_candidate and list_contains(preferred_categories, 'tea')",
+        "where customers.is_syncable and customers.is_upsell_candidate",
+        "where customers.is_syncable and list_contains(customers.preferred_categories, 'tea')",
         "Function not found: list_contains",
     ),
     Mistake(
