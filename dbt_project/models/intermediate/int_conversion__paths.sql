@@ -15,19 +15,47 @@ customer_activity as (
 
 ),
 
-paths as (
+channels_of_paths as (
 
     select
         path_key,
         visitor_key,
-        string_agg(distinct channel, '{{ channel_separator() }}' order by channel) as channels,
+        channel,
         max(path_length) as path_length,
         {{ x_any('is_converting') }} as is_converting,
         min(touched_at) as first_touched_at,
         max(touched_at) as last_touched_at,
         max(conversion_at) as conversion_at
     from contacts
-    group by path_key, visitor_key
+    group by path_key, visitor_key, channel
+
+),
+
+-- Up to each channel, so that the last one of a path has the whole path's (as in int_order__products).
+summed_up as (
+
+    select
+        path_key,
+        visitor_key,
+        string_agg(channel, '{{ channel_separator() }}') over channels_so_far as channels,
+        path_length,
+        is_converting,
+        min(first_touched_at) over channels_so_far as first_touched_at,
+        max(last_touched_at) over channels_so_far as last_touched_at,
+        conversion_at,
+        lead(path_key) over channels_so_far is null as is_last
+    from channels_of_paths
+    window channels_so_far as (
+        partition by path_key, visitor_key
+        order by channel
+    )
+
+),
+
+paths as (
+
+    select * from summed_up
+    where is_last
 
 ),
 

@@ -34,6 +34,16 @@ channel_set_credits as (
 
 ),
 
+-- Numbered here, where there are fewest rows.
+numbered_credits as (
+
+    select
+        *,
+        row_number() over (partition by path_key order by channel) as channel_number
+    from credits
+
+),
+
 -- Without a path in the shop there is nothing to compute; otherwise the data-driven models wait for their asset.
 computed as (
 
@@ -84,7 +94,7 @@ final as (
         conversions.customer_id,
         conversions.sales_channel,
         coalesce(credits.channel, conversions.assumed_channel) as channel,
-        row_number() over (partition by conversions.order_key order by credits.channel) as channel_number,
+        coalesce(credits.channel_number, 1) as channel_number,
         coalesce(credits.contacts, 0) as contacts,
         conversions.order_revenue,
         {%- for model in attribution_models() %}
@@ -100,7 +110,7 @@ final as (
         conversions.order_date
     from conversions
     cross join computed
-    left join credits
+    left join numbered_credits as credits
         on conversions.path_key = credits.path_key
     left join channel_set_credits
         on conversions.channels = channel_set_credits.channels
