@@ -54,13 +54,22 @@ followed as (
             partition by visitor_key
             order by happened_at, precedence
             rows between current row and unbounded following
-        ) as next_conversion_at,
+        ) as next_conversion_at
+    from moments
+
+),
+
+after_clicks as (
+
+    select
+        *,
         max(case when contact_type = 'click' then happened_at end) over (
             partition by visitor_key, channel
             order by happened_at, precedence
             rows between unbounded preceding and current row
         ) as last_click_at
-    from moments
+    from followed
+    where not is_conversion
 
 ),
 
@@ -77,8 +86,7 @@ separate as (
             happened_at >= {{ x_ts_add('next_conversion_at', -24 * var('attribution_lookback_days')) }},
             false
         ) as is_converting
-    from followed
-    where not is_conversion
+    from after_clicks
 
 ),
 
