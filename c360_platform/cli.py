@@ -196,7 +196,7 @@ def bench(
         bool,
         typer.Option(
             "--long",
-            help="Also a million tickets and profiles, and a minute under the limits; takes 8 GB of disk.",
+            help="Also a shop, tickets and profiles by the million, a minute under limits; 20 GB of disk.",
         ),
     ] = False,
 ) -> None:

@@ -32,6 +32,7 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -63,6 +64,17 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         while len(self._engines) > MOST_OPEN_FILES:
             self._engines.popitem(last=False)[1].dispose()
         return engine
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the log of all runs has a table; none ever goes, so only a missing one is looked for again.
+
+        Dagster asks before every check that it stores, each time with an engine of its own.
+        """
+        if table_name not in self._tables:
+            with self.index_connection() as connection:
+                if connection.dialect.has_table(connection, table_name):
+                    self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         """Close every file, then what the parent holds."""

@@ -29,8 +29,8 @@ def run_benchmarks(
 
     `customers` is the size of the synthetic shop; `rounds` is how often each side is run, alternating. With
     `long` syncs have two million profiles and more time under the limits, the models build a shop of a
-    million customers, and an ingest of a million tickets says what memory it takes; that needs an hour and
-    15 GB of disk.
+    million customers, and an ingest of a million tickets says what memory it takes; that needs two hours and
+    20 GB of disk.
     """
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
