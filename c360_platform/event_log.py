@@ -68,12 +68,11 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
     def has_table(self, table_name: str) -> bool:
         """Whether the log of all runs has a table; none ever goes, so only a missing one is looked for again.
 
-        Dagster asks before every check that it stores, each time with an engine of its own.
+        Dagster asks before every check that it stores, with a connection of its own each time, because it
+        also asks while it holds the log's.
         """
-        if table_name not in self._tables:
-            with self.index_connection() as connection:
-                if connection.dialect.has_table(connection, table_name):
-                    self._tables.add(table_name)
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
         return table_name in self._tables
 
     def dispose(self) -> None:
