@@ -160,9 +160,9 @@ def show_plan(
     from c360_platform import plan_report
     from c360_platform.activation.forecast.dry_run import forecast
 
-    specs = plan_report.chosen(_specs(settings), names)
     warehouse = _warehouse(settings)
-    warehouse.check()
+    warehouse.check()  # before dbt parses the project, which takes longer
+    specs = plan_report.chosen(_specs(settings), names)
     now = datetime.now(UTC)
     if day is not None:
         now = datetime.combine(day, now.timetz())
@@ -184,9 +184,9 @@ def show_reconciliation(
     from c360_platform.plan_report import chosen
     from c360_platform.resources import KlaviyoAccess
 
-    specs = chosen(_specs(settings), names) if names else reconcile_report.by_default(_specs(settings))
     warehouse = _warehouse(settings)
-    warehouse.check()
+    warehouse.check()  # before dbt parses the project, which takes longer
+    specs = chosen(_specs(settings), names) if names else reconcile_report.by_default(_specs(settings))
     klaviyo = KlaviyoAccess(settings).open("lists")
     found = reconcile_report.reconcile_all(specs, warehouse, klaviyo, mend=mend, revive=revive)
     if as_json:

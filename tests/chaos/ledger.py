@@ -53,8 +53,8 @@ class LedgerBook:
             key = row["key"]
             if row["sync"] == EVENTS.name and key not in found.events:
                 yield f"the state claims {key}, which Klaviyo has not"
-            # Of a list that was deleted nobody knows yet, even if a killed run has made the next one; nor of a
-            # removal that a killed run may have made.
+            # Of a list that was deleted nobody knows yet, even if a killed run has made the next one; nor of
+            # a removal that a killed run may have made.
             on_list = row["target"] not in found.lists or self._is_removing() or key in found.members
             if row["sync"] == MEMBERS.name and key in truth.now_members and not on_list:
                 yield f"the state claims that {key} is on the list"

@@ -123,7 +123,7 @@ def test_a_plan_takes_columns_of_every_type(spec: SyncSpec) -> None:
 def test_a_mistake_in_a_statement_is_named_with_its_line(
     checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BigQueryDialect, "md5", lambda self, text: f"md5_hex({text})")
+    monkeypatch.setattr(BigQueryDialect, "digest", lambda self, text: f"md5_hex({text})")
 
     found, _ = check_sent(checked.project, checked.analyser, google_project=ANY_PROJECT)
 
