@@ -71,7 +71,7 @@ class Findings:
 
 
 def check_project(project: CompiledProject, analyser: Analyser) -> Findings:
-    """Judge models, snapshots, tests and analyses. The analyser knows all tables of the project afterwards."""
+    """Judge models, snapshots, tests and analyses. The analyser then knows every table of the project."""
     return _Walk(project, analyser).findings()
 
 
