@@ -51,7 +51,7 @@ summed_up_by_order as (
     from categories_of_orders
     window categories_so_far as (
         partition by order_key
-        order by line_amount desc, category
+        order by line_amount desc, category asc
     )
 
 ),
