@@ -152,6 +152,14 @@ def shop(dbt_process: DbtProcess, first_build: Path) -> Shop:
     return Shop(dbt_process)
 
 
+def test_no_model_is_incremental_without_being_among_these() -> None:
+    models = (DBT_PROJECT / "models").rglob("*.sql")
+    incremental = {
+        model.stem for model in models if "incremental" in model.read_text().partition("select")[0]
+    }
+    assert incremental == set(BASES)
+
+
 def test_a_shops_history_of_changes_ends_where_a_full_refresh_ends(shop: Shop) -> None:
     before = shop.rows()
     assert all(before.values())
