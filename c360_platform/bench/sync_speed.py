@@ -43,7 +43,7 @@ class Size:
     changed: int = 1_000_000
     events: int = 50_000
     read_back: int = 20_000
-    requests: int = 120
+    requests: int = 300
 
 
 LONG: Final = Size(profiles=2_000_000, changed=2_000_000, events=200_000, requests=300)
