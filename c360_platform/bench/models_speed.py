@@ -35,7 +35,7 @@ class Shop:
     A data test costs dbt some 25 ms whatever it reads, so only in a large shop do they say something of SQL.
     """
 
-    customers: int = 50_000
+    customers: int = 40_000
     with_tests: bool = False
 
     def __str__(self) -> str:
