@@ -174,11 +174,12 @@ def ledger_table(warehouse: Warehouse, table: str) -> str:
 def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
     """Make what is missing of the tables; columns that a newer version has are added."""
     schema = warehouse.own_schema(SCHEMA)
+    found = {table: warehouse.columns(schema, table) for table in TABLES}
+    if not all(found.values()):
+        warehouse.create_schema(schema)
     for table, columns in TABLES.items():
-        there = warehouse.columns(schema, table)
-        name = ledger_table(warehouse, table)
+        there, name = found[table], ledger_table(warehouse, table)
         if not there:
-            warehouse.create_schema(schema)
             listed = ", ".join(f"{column} {dialect.type(kind)}" for column, kind in columns.items())
             layout = dialect.layout(*LAYOUT[table])
             warehouse.execute(f"create table if not exists {name} ({listed}) {layout}".rstrip())

@@ -203,9 +203,11 @@ class SampleRecords:
 
     def rows(self, batches: Sequence[Batch], chosen: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """The planned rows at these places (lane, position) of the batches."""
-        places = " or ".join(
-            f"lane = '{lane}' and position = {position}" for lane, position in sorted(set(chosen))
-        )
+        lanes = {
+            lane: ", ".join(sorted({str(position) for its_lane, position in chosen if its_lane == lane}))
+            for lane in sorted({lane for lane, _ in chosen})
+        }
+        places = " or ".join(f"lane = '{lane}' and position in ({those})" for lane, those in lanes.items())
         return self._read(
             f"select {self.columns} from {self.ledger.plan} where {within(batches)} and ({places}) "
             "order by lane, position"
