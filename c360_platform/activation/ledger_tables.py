@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import booleans, integers, moments, texts
 from c360_platform.activation.dialects import Dialect
+from c360_platform.activation.payloads import in_lanes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -196,7 +197,7 @@ def within(batches: Sequence[Batch]) -> str:
             ranges[-1] = (batch.lane, ranges[-1][1], batch.last)
         else:
             ranges.append((batch.lane, batch.first, batch.last))
-    conditions = [f"lane = '{lane}' and position between {first} and {last}" for lane, first, last in ranges]
+    conditions = [f"{in_lanes(lane)} and position between {first} and {last}" for lane, first, last in ranges]
     return "(" + " or ".join(conditions) + ")" if conditions else "(1 = 0)"
 
 
