@@ -42,7 +42,7 @@ class BigQueryDialect(Dialect):
         return f"trim({text})"
 
     def digest(self, text: str) -> str:
-        return f"cast(concat('0x', left(to_hex(md5({text})), 15)) as int64)"
+        return f"cast(concat('0x', right(to_hex(reverse(left(md5({text}), 8))), 15)) as int64)"
 
     def fingerprint(self, text: str) -> str:
         return f"farm_fingerprint({text})"
@@ -77,6 +77,9 @@ class BigQueryDialect(Dialect):
         function = "format_timestamp" if kind == "timestamp" else "format_datetime"
         # %Y has no leading zeros in years before 1000
         return f"lpad({function}('%Y-%m-%dT%H:%M:%S+00:00', {expression}), 25, '0')"
+
+    def quoted_time(self, expression: str, kind: Kind) -> str:
+        return f"""'"' || {self.plain(expression, kind)} || '"'"""
 
     def decimal(self, expression: str) -> str:
         return self.text(expression)

@@ -99,16 +99,17 @@ class Dialect:
         """Without white space of any kind around it."""
         slow = f"regexp_replace({text}, '^{_BLANKS}|{_BLANKS}$', '', 'g')"  # trim(…, characters) is slow too
         return (
-            f"case when ascii({text}) between 33 and 126 and ascii({text}[-1]) between 33 and 126 "
+            f"case when {text} >= '!' and {text} < chr(127) and {text}[-1] between '!' and '~' "
             f"then {text} else {slow} end"
         )
 
     def digest(self, text: str) -> str:
         """Sixty bits of MD5 as a number, the same in every version: hash functions made for joins are not.
 
-        A digest is compared with the former one of the same row, so half of its bits are more than enough.
+        A digest is compared with the former one of the same row, so half of its bits are more than enough:
+        those of its first eight bytes, of which the last is the highest, but for the highest four.
         """
-        return f"cast('0x' || left(md5({text}), 15) as bigint)"
+        return f"cast(md5_number({text}) & {2**60 - 1} as bigint)"
 
     def fingerprint(self, text: str) -> str:
         """A number that tells texts apart in one statement, null for none; equal ones may differ still."""
@@ -158,8 +159,16 @@ class Dialect:
 
     def iso_time(self, expression: str, kind: Kind) -> str:
         """Seconds precision with offset +00:00; a time without zone is taken as UTC."""
+        return self._formatted(expression, kind, "%Y-%m-%dT%H:%M:%S+00:00")
+
+    def quoted_time(self, expression: str, kind: Kind) -> str:
+        """A date or a time as a JSON string."""
+        day = "%Y-%m-%d"
+        return self._formatted(expression, kind, f'"{day}"' if kind == "date" else f'"{day}T%H:%M:%S+00:00"')
+
+    def _formatted(self, expression: str, kind: Kind, pattern: str) -> str:
         local = f"timezone('UTC', {expression})" if kind == "timestamp" else expression
-        return f"strftime({local}, '%Y-%m-%dT%H:%M:%S+00:00')"
+        return f"strftime({local}, '{pattern}')"
 
     def as_timestamp(self, expression: str, kind: Kind) -> str:
         """The moment as the engine's timestamp with time zone; dates are midnight, all naive is UTC."""
@@ -186,7 +195,7 @@ class Dialect:
         text = self.text(expression)
         short = f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
         # most need nothing: they begin with a digit and end with one that is no 0
-        sound = f"ascii({text}) between 48 and 57 and ascii({text}[-1]) between 49 and 57"
+        sound = f"{text} >= '0' and {text} < ':' and {text}[-1] between '1' and '9'"
         # a column that is all places writes .5
         return (
             f"case when {sound} then {text} "
@@ -204,7 +213,7 @@ class Dialect:
         if kind == "text":
             return self.json_string(self.text(expression))
         if kind in ("date", "timestamp", "naive"):
-            return f"""'"' || {self.plain(expression, kind)} || '"'"""
+            return self.quoted_time(expression, kind)
         if kind == "json":
             return f"case when not {self.is_missing(expression, kind)} then {self.json_text(expression)} end"
         if kind == "list of text":

@@ -22,7 +22,7 @@ class EventRows(MappedRows):
         event_id, metric = self.alias[spec.event_id], self.alias[spec.metric]
         when, kind = self.alias[spec.occurred_at], self.kinds[spec.occurred_at]
         moment = d.as_timestamp(when, kind)
-        time = f"""'"' || {d.iso_time(moment, "timestamp")} || '"'"""
+        time = d.quoted_time(moment, "timestamp")
         own = {
             "e0": d.json_string("person"),
             "e1": d.json_string(metric),
