@@ -24,7 +24,43 @@ from c360_platform.settings import Settings, load_settings
 
 SMALL_WORLD = ("--customers", "150", "--seed", "7")
 DEMO_OUTPUT = "demo.txt"
+LIVED_IN = "lived_in"
 UNLIMITED = 1_000_000  # exports a minute, where the sandbox refuses nothing
+# Files that take more than ten seconds: they begin first, so that no worker ends long after the others. The
+# second and the third need none of the small home, which the first one makes for the rest.
+LONGEST_FIRST = (
+    "platform/test_demo.py",
+    "warehouse/googlesql_check/test_project.py",
+    "warehouse/test_incremental_models.py",
+    "warehouse/googlesql/test_dag.py",
+    "warehouse/test_marts_loop.py",
+    "platform/test_automation.py",
+    "platform/test_dagster_loop.py",
+    "platform/test_ingest_assets.py",
+    "warehouse/test_snapshots.py",
+    "pipelines/test_resuming.py",
+    "platform/test_definitions.py",
+    "platform/test_world_transfer.py",
+    "platform/test_shipments_sensor.py",
+    "platform/sync/test_sync_recovery.py",
+    "unit/test_bench.py",
+    "platform/test_new_channel.py",
+    "unit/test_costs_project.py",
+    "platform/test_world.py",
+    "warehouse/test_dbt_unit_tests.py",
+    "pipelines/test_klaviyo.py",
+    "warehouse/test_raw_shapes.py",
+    "warehouse/googlesql/test_macros.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; `--no-loadscope-reorder` lets xdist keep the order."""
+    here = Path(__file__).parent
+    gone = [name for name in LONGEST_FIRST if not (here / name).exists()]
+    assert not gone, f"tests/conftest.py orders files that are gone: {gone}"
+    ranks = {here / name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -64,15 +100,22 @@ class LivedInHome:
 
 
 @pytest.fixture(scope="session")
-def small_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A small shop after `c360 demo`, made once for all workers. Only to copy: see `lived_in_home`."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    directory = shared / "small_home"
-    with FileLock(shared / "small_home.lock"):
-        if not (directory / DEMO_OUTPUT).exists():
-            _run_demo(directory)
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of the session that all workers share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def small_home(shared_directory: Path) -> Settings:
+    """A small shop after `c360 demo`, made once for all workers. Only to read: see `lived_in_home`."""
+    directory = shared_directory / "small_home"
+    with FileLock(shared_directory / "small_home.lock"):
+        if not directory.exists():
+            made = shared_directory / LIVED_IN
+            _run_demo(made)
+            shutil.copytree(made, shared_directory / "copying")
+            (shared_directory / "copying").rename(directory)
     as_of = json.loads((directory / "world.json").read_text())["as_of"]
     return replace(load_settings({}, home=directory), as_of=date.fromisoformat(as_of))
 
@@ -88,11 +131,18 @@ def _run_demo(directory: Path) -> None:
 
 
 @pytest.fixture
-def lived_in_home(small_home: Settings, tmp_path: Path) -> Iterator[LivedInHome]:
-    """A copy of the small home that a test may change, with its sandbox running."""
-    directory = shutil.copytree(small_home.home, tmp_path / "lived_in")
-    settings = replace(
-        load_settings({}, home=directory), as_of=small_home.as_of, zendesk_exports_per_minute=UNLIMITED
-    )
-    with running_sandbox(settings.sandbox_path, limits=False) as running:
-        yield LivedInHome(settings.pointed_at(running.url), running)
+def lived_in_home(small_home: Settings, shared_directory: Path) -> Iterator[LivedInHome]:
+    """A copy of the small home that a test may change, with its sandbox running.
+
+    All are where the small home was made, one after the other: dbt parses the project anew, in ten seconds,
+    when the path of the warehouse changes.
+    """
+    directory = shared_directory / LIVED_IN
+    with FileLock(shared_directory / "lived_in.lock"):
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(small_home.home, directory)
+        settings = replace(
+            load_settings({}, home=directory), as_of=small_home.as_of, zendesk_exports_per_minute=UNLIMITED
+        )
+        with running_sandbox(settings.sandbox_path, limits=False) as running:
+            yield LivedInHome(settings.pointed_at(running.url), running)

@@ -38,29 +38,6 @@ def metadata(settings: Settings, key: dg.AssetKey) -> dict[str, object]:
     return {}
 
 
-def test_every_step_works_again_in_the_same_process_and_tells_klaviyo_of_newly_known_people_alone(
-    lived_in_home: LivedInHome,
-) -> None:
-    """Buyers who had not agreed are known since the shipment events of the first loop: they follow once."""
-    with duckdb.connect(str(lived_in_home.settings.warehouse_path)) as connection:
-        due = dict(connection.sql("select sync, withheld from c360_sync.runs").fetchall())
-    bodies = sum(map(bool, due.values()))
-    syncs: set[str] = set()
-    for job in ("loop", "shipment_events", "segments"):
-        again = run_job(lived_in_home.settings, job)
-        assert again.success, again.failures
-        assert not [warning for warning in again.warnings if "zendesk" in warning or "klaviyo/" in warning]
-        planned = {sync: counters["planned"] for sync, counters in again.pushes.items()}
-        assert planned == {sync: due[sync] for sync in planned}
-        syncs |= set(planned)
-        assert lived_in_home.writes() == {"POST /api/profile-bulk-import-jobs": bodies}
-        due = dict.fromkeys(due, 0)
-
-    assert len(syncs) == 8
-    # The project tree stays clean, and nothing piles up in the home.
-    assert [path.name for path in lived_in_home.settings.dbt_home.iterdir()] == ["target"]
-
-
 def test_every_layer_tells_how_many_rows_it_has(lived_in_home: LivedInHome) -> None:
     settings = lived_in_home.settings
     tables = {

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
+from c360_platform.dbt_manifest import prepare_manifest
+from c360_platform.settings import load_settings
 from tests.warehouse.dbt_home import DbtHome
-from tests.warehouse.dbt_process import DbtProcess
-
-
-@pytest.fixture(scope="session")
-def dbt_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the session's homes are: at one path, because dbt parses anew for another one."""
-    return tmp_path_factory.mktemp("dbt")
-
-
-@pytest.fixture(scope="module")
-def new_home(dbt_directory: Path) -> Callable[[], DbtHome]:
-    """Makes a home with an empty warehouse; it replaces the one made before."""
-
-    def make() -> DbtHome:
-        home = DbtHome(dbt_directory / "warehouse.duckdb", dbt_directory / "target")
-        home.warehouse.unlink(missing_ok=True)
-        return home
-
-    return make
+from tests.warehouse.dbt_process import PARTIAL_PARSE, DbtProcess
 
 
 @pytest.fixture(scope="session")
 def dbt_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProcess]:
-    """dbt with the project parsed, for many short builds; a test begins with a warehouse of its own."""
+    """dbt with the project, for many short builds; a test begins with a warehouse of its own.
+
+    The project was parsed for the platform's manifest, once for all workers.
+    """
     directory = tmp_path_factory.mktemp("dbt_process")
-    with DbtProcess(directory / "warehouse.duckdb", directory) as process:
+    parsed = prepare_manifest(load_settings({}, home=directory)).with_name(PARTIAL_PARSE)
+    with DbtProcess(directory / "warehouse.duckdb", directory, parsed=parsed) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def empty_home(dbt_process: DbtProcess) -> DbtHome:
+    """The process's warehouse for one module, to be filled, built by the process and read."""
+    dbt_process.warehouse.unlink(missing_ok=True)
+    return DbtHome(dbt_process.warehouse, dbt_process.target)

@@ -6,7 +6,6 @@ belong here: what must be true of the marts; the tests say that.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from tests.warehouse.dbt_home import DbtHome
+from tests.warehouse.dbt_process import DbtProcess
 
 AS_OF = date(2026, 6, 30)
 # The morning of the day: after the world ends, within the day that the models describe.
@@ -34,13 +33,10 @@ SYNCED_MODELS = (
 
 @dataclass(frozen=True, slots=True)
 class MartsHome:
-    """One directory: the sandbox's state and a warehouse file per stage.
-
-    All stages are built at dbt's own path, because dbt parses the project anew for another one.
-    """
+    """One directory: the sandbox's state and a warehouse file per stage. All are built at dbt's own path."""
 
     directory: Path
-    dbt_directory: Path
+    dbt: DbtProcess
 
     @property
     def sandbox_path(self) -> Path:
@@ -54,22 +50,15 @@ class MartsHome:
         """Begin a stage with a copy of another one's file."""
         return Path(shutil.copyfile(self.warehouse(after), self.warehouse(name)))
 
-    @property
-    def target(self) -> Path:
-        """Where dbt leaves the manifest."""
-        return self.dbt_directory / "target"
-
     def build(self, stage: str, *select: str, as_of: date = AS_OF) -> None:
-        """Build the seeds and models of a stage without their tests: all of them unless told which."""
-        home = DbtHome(self.dbt_directory / "warehouse.duckdb", self.target)
-        self.warehouse(stage).rename(home.warehouse)
-        done = home.dbt(
-            "build", "--quiet", "--exclude-resource-types", "test", "unit_test",
-            *(["--select", *select] if select else []),
-            variables={"as_of": as_of.isoformat()},
-        )  # fmt: skip
-        home.warehouse.rename(self.warehouse(stage))
-        assert done.returncode == 0, done.stdout + done.stderr
+        """Build the seeds and models of a stage without their tests, or only some of its models."""
+        self.warehouse(stage).rename(self.dbt.warehouse)
+        variables = {"as_of": as_of.isoformat()}
+        if select:
+            self.dbt.build("--select", *select, variables=variables)
+        else:
+            self.dbt.build_with_seeds(variables=variables)
+        self.dbt.warehouse.rename(self.warehouse(stage))
 
     def query(self, stage: str, sql: str, **others: str) -> list[tuple[Any, ...]]:
         """Rows of a query on a stage; `others` attaches the files of further stages under a name."""
@@ -123,9 +112,11 @@ def _push_profiles(home: MartsHome, warehouse: Path, url: str) -> None:
     from c360_platform.activation.engine import run_sync
     from c360_platform.activation.spec import load_specs
     from c360_platform.activation.transport.client import Klaviyo
+    from c360_platform.dbt_manifest import read_manifest
+    from c360_platform.settings import load_settings
     from c360_platform.warehouse.duckdb import DuckDBWarehouse
 
-    manifest = json.loads((home.target / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_manifest(load_settings({}, home=home.directory))
     [spec] = [spec for spec in load_specs(manifest) if spec.name == "klaviyo_profiles"]
     klaviyo = Klaviyo(api_key="pk_demo_marts", base_url=url)
     report = run_sync(spec, DuckDBWarehouse(warehouse), klaviyo, run_id="push", now=NOW)

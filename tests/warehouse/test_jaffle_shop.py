@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.warehouse.dbt_home import DbtHome
+from tests.warehouse.dbt_process import DbtProcess
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,16 @@ def jaffle_shop() -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(jaffle_shop: Path, new_home: Callable[[], DbtHome]) -> DbtHome:
-    home = new_home()
-    home.load(
+def home(jaffle_shop: Path, empty_home: DbtHome, dbt_process: DbtProcess) -> DbtHome:
+    empty_home.load(
         "create schema webshop",
         *(
             f"create table webshop.{table} as select * from read_csv('{jaffle_shop}/raw_{table}.csv')"
             for table in ("customers", "orders", "payments")
         ),
     )
-    home.build("+dim_customers", "+stg_payments")
-    return home
+    dbt_process.build_with_seeds("+dim_customers", "+stg_payments")
+    return empty_home
 
 
 def test_every_customer_has_the_orders_and_the_money_that_were_published(

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.warehouse.dbt_home import DbtHome
+from tests.warehouse.dbt_home import DBT_PROJECT, DbtHome
 from tests.warehouse.dbt_process import DbtProcess
 
 
-def test_what_is_required_and_missing_is_named_with_what_to_do(new_home: Callable[[], DbtHome]) -> None:
-    home = new_home()
-    home.load(
+def test_what_is_required_and_missing_is_named_with_what_to_do(
+    empty_home: DbtHome, dbt_process: DbtProcess
+) -> None:
+    empty_home.load(
         "create schema shopify",
         "create table shopify.customer (email varchar)",
         "create schema webshop",
         "create table webshop.orders (id varchar)",
     )
 
-    done = home.dbt("run", "--select", "stg_shopify__customers", "stg_shopify__orders", "stg_webshop__orders")
+    code, output = dbt_process.run(
+        "run", "--select", "stg_shopify__customers", "stg_shopify__orders", "stg_webshop__orders"
+    )
 
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout
-    assert "Source shopify: table shopify.customer has no column id" in done.stdout
-    assert "Source shopify has no table shopify.order." in done.stdout
+    assert code != 0
+    assert "Traceback" not in output
+    assert "Source shopify: table shopify.customer has no column id" in output
+    assert "Source shopify has no table shopify.order." in output
     assert (
         "Source webshop: table webshop.orders has no column order_date (also known as ordered_at, created_at)"
-        in done.stdout
+        in output
     )
 
 
-def test_raw_schemas_may_be_datasets_of_other_projects(new_home: Callable[[], DbtHome]) -> None:
-    home = new_home()
+def test_raw_schemas_may_be_datasets_of_other_projects(tmp_path: Path) -> None:
+    # The sources without the models, because dbt parses the project anew for other schemas.
+    project = tmp_path / "dbt_project"
+    for part in ("dbt_project.yml", "profiles.yml", "macros/**/*", "models/**/*__sources.yml"):
+        for file in filter(Path.is_file, DBT_PROJECT.glob(part)):
+            copy = project / file.relative_to(DBT_PROJECT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    home = DbtHome(tmp_path / "warehouse.duckdb", tmp_path / "target", project=project, profiles=project)
 
     done = home.dbt(
         "parse", variables={"raw_schemas": {"crm": "my-project-1.crm_export", "ga4": "analytics_1"}}

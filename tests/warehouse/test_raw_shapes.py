@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from tests.warehouse.dbt_home import DbtHome
+from tests.warehouse.dbt_process import DbtProcess
 
 # A shop whose Shopify is Fivetran's GraphQL schema, whose ids went through a data frame (floats), whose
 # Amazon is a CSV dump, whose Klaviyo repeats events and whose Zendesk keeps nested values.
@@ -70,11 +70,10 @@ OTHER_LOADERS = (
 
 
 @pytest.fixture(scope="module")
-def home(new_home: Callable[[], DbtHome]) -> DbtHome:
-    home = new_home()
-    home.load(*OTHER_LOADERS)
-    home.build("path:models/staging", "path:models/identity")
-    return home
+def home(empty_home: DbtHome, dbt_process: DbtProcess) -> DbtHome:
+    empty_home.load(*OTHER_LOADERS)
+    dbt_process.build_with_seeds("path:models/staging", "path:models/identity")
+    return empty_home
 
 
 def test_orders_keep_their_account_and_money_whatever_the_loader(home: DbtHome) -> None:
