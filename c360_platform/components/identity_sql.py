@@ -24,11 +24,9 @@ select
     {keys},
     bit_or(1::ubigint << source) as sources,
     min(first_at) as first_at,
-    sum(rows)::bigint as rows,
     false as is_anchored,
     0::tinyint as matched_by,
-from records
-where entity is not null
+from sightings
 group by entity
 """
 
@@ -143,16 +141,33 @@ select moved.* replace (
 from moved inner join seen using (customer)
 """
 
-# The earliest value of the strongest key that the customer has; later records do not change it.
+# The earliest value of the strongest key that the customer has; later records do not change it. Few customers
+# have several values, and only those are compared.
 CUSTOMERS: Final = """
 create or replace table customers as
-select
-    customer,
-    case {ids} end as customer_id,
-from (
-    select customer, {strongest}, from entities group by customer
+with spelled as (
+    select customer, {values}, from entities group by customer
+),
+several as (
+    select customer, {earliest},
+    from entities
+    semi join (select customer from spelled where {has_several}) using (customer)
+    group by customer
 )
-where coalesce({keys}) is not null
+select
+    spelled.customer,
+    case {ids} end as customer_id,
+from spelled
+left join several using (customer)
+where coalesce({any_value}) is not null
+"""
+_EARLIEST: Final = (
+    "arg_min({key}, (coalesce(first_at, 'infinity'::timestamptz), {key})) filter ({key} is not null) as {key}"
+)
+
+# Entities that turned out to be somebody who was known under other keys.
+MERGED: Final = """
+select count(*) - count(distinct customer) from entities semi join customers using (customer)
 """
 
 
@@ -165,16 +180,15 @@ def join_first(plan: Plan) -> str:
 
 
 def customers(plan: Plan) -> str:
+    chosen = {key: f"coalesce(several.{key}, spelled.{key})" for key in plan.keys}
     return CUSTOMERS.format(
-        ids=" ".join(f"when {key} is not null then {_id_of(key)}" for key in plan.keys),
-        strongest=", ".join(
-            f"arg_min({key}, (coalesce(first_at, 'infinity'::timestamptz), {key})) "
-            f"filter ({key} is not null) as {key}"
-            for key in plan.keys
-        ),
-        keys=", ".join(plan.keys),
+        values=", ".join(f"min({key}) as {key}, max({key}) as other_{key}" for key in plan.keys),
+        earliest=", ".join(_EARLIEST.format(key=key) for key in plan.keys),
+        has_several=" or ".join(f"{key} <> other_{key}" for key in plan.keys),
+        ids=" ".join(f"when spelled.{key} is not null then {_id_of(key, chosen[key])}" for key in plan.keys),
+        any_value=", ".join(f"spelled.{key}" for key in plan.keys),
     )
 
 
-def _id_of(key: Key) -> str:
-    return "customer_id" if key == "customer_id" else f"'{key}_' || md5({key})"
+def _id_of(key: Key, value: str) -> str:
+    return value if key == "customer_id" else f"'{key}_' || md5({value})"

@@ -39,15 +39,19 @@ class SourceReport:
     matched: Mapping[Key, int] = field(default_factory=dict)
 
     @property
+    def counted(self) -> int:
+        """Rows that were there on the day, each payment once."""
+        return self.rows - self.late_rows - self.repeated_payments
+
+    @property
     def with_key(self) -> int:
-        """Rows that count and say whose they are."""
-        return self.rows - self.late_rows - self.repeated_payments - self.without_key
+        """Rows of these that say whose they are."""
+        return self.counted - self.without_key
 
     @property
     def match_rate(self) -> float | None:
-        """Share of the rows that count whose customer another source knows too; None without any."""
-        counted = self.with_key + self.without_key
-        return sum(self.matched.values()) / counted if counted else None
+        """Share of these whose customer another source knows too; None without any."""
+        return sum(self.matched.values()) / self.counted if self.counted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,19 @@ def build_profiles(
     Each source is loaded, read once and let go of before the next. Raises `ComponentError` when a source, a
     column or all customers are missing and nobody said that this may be.
     """
-    space.run(staging_sql.RECORDS)
+    space.run(staging_sql.tables(plan))
     staged = [_stage(space, plan, number, source, load) for number, (source, load) in enumerate(sources)]
     _require_keys(plan, staged)
     ambiguous, shared = _resolve(space, plan)
-    present = [report.kind for report, _ in staged if not report.missing]
+    reports = _matched(space, plan, [report for report, _ in staged])
+    merged = space.number(identity_sql.MERGED)
+    present = [report.kind for report in reports if not report.missing]
     for statement in profile_sql.statements(
         plan, has_payments="stripe" in present, has_visits="ga4" in present
     ):
         space.run(statement)
-    report = _report(space, plan, [one for one, _ in staged], ambiguous, shared)
+    customers, active = space.rows("select count(*), count(*) filter (is_active) from profiles")[0]
+    report = Report(customers, active, merged, ambiguous, shared, tuple(reports))
     if report.is_empty and not allow_empty:
         told = ", ".join(
             f"{one.name} {one.rows:,} rows, {one.with_key:,} with a key" for one in report.sources
@@ -177,9 +184,8 @@ def _read(
         "from grouped"
     )[0]
     late, foreign, unpaid, unreadable_times, _ = counts
-    space.run(staging_sql.insert(number, plan))
-    space.run("drop table grouped")
-    space.run("drop table if exists payments")
+    for statement in staging_sql.inserts(number, plan):
+        space.run(statement)
     return SourceReport(
         source.name,
         source.kind,
@@ -208,6 +214,7 @@ def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, in
     ambiguous: dict[Key, int] = {}
     shared: dict[Key, int] = {}
     space.run(identity_sql.entities(plan))
+    space.run("drop table sightings")
     for key in plan.secondary_join_keys:
         space.run(identity_sql.SHARED.format(key=key, join_key=plan.join_key, limit=plan.shared_key_limit))
         shared[key] = space.number("select count(*) from shared")
@@ -235,39 +242,18 @@ def _connect(space: Workspace) -> None:
         space.run(identity_sql.RELABEL)
 
 
-def _report(
-    space: Workspace,
-    plan: Plan,
-    staged: Sequence[SourceReport],
-    ambiguous: Mapping[Key, int],
-    shared: Mapping[Key, int],
-) -> Report:
-    customers, active = space.rows("select count(*), count(*) filter (is_active) from profiles")[0]
-    merged = space.number(
-        "select coalesce(sum(identities - 1), 0) from (select count(*) as identities from entities "
-        "semi join customers using (customer) group by customer)"
-    )
-    rows = space.rows(
-        "select source, coalesce(matched_by, 0), customers.customer is not null as is_known, "
-        "sum(records.rows)::bigint, count(distinct customers.customer) "
-        "from records left join entities using (entity) left join customers using (customer) group by all"
-    )
-    known = dict(
-        space.rows(
-            "select source, count(distinct customer) from records inner join entities using (entity) "
-            "semi join customers using (customer) group by source"
-        )
-    )
+def _matched(space: Workspace, plan: Plan, staged: Sequence[SourceReport]) -> list[SourceReport]:
+    """The reports with what is known once it is decided who is who."""
+    keys = ", ".join(f"entities.{key}" for key in plan.keys)
+    rows = space.rows(profile_sql.ROWS_BY_KEY.format(keys=keys))
+    known = dict(space.rows(profile_sql.CUSTOMERS_BY_SOURCE.format(sources=len(staged))))
     reports = []
     for number, one in enumerate(staged):
-        own = [row for row in rows if row[0] == number]
-        matched = {
-            key: sum(row[3] for row in own if row[1] == place and row[2])
-            for place, key in enumerate(plan.keys, start=1)
-        }
-        without = sum(row[3] for row in own if not row[2])
+        own = {place: count for source, place, count in rows if source == number}
+        matched = {key: own.get(place, 0) for place, key in enumerate(plan.keys, start=1)}
+        without = one.counted - sum(own.values())
         reports.append(replace(one, without_key=without, matched=matched, customers=known.get(number, 0)))
-    return Report(customers, active, merged, ambiguous, shared, tuple(reports))
+    return reports
 
 
 def _listed(types: Types) -> str:

@@ -102,7 +102,6 @@ def _sources(plan: Plan, sources: Sequence[SourceReport]) -> dg.TableMetadataVal
     """One line per source; rates are shares of the rows that count."""
     lines = []
     for one in sources:
-        counted = one.with_key + one.without_key
         line: dict[str, Any] = {
             "source": one.name,
             "kind": one.kind,
@@ -110,11 +109,11 @@ def _sources(plan: Plan, sources: Sequence[SourceReport]) -> dg.TableMetadataVal
             "rows": one.rows,
             "customers": one.customers,
             "without_key": one.without_key,
-            "unmatched": counted - sum(one.matched.values()),
+            "unmatched": one.counted - sum(one.matched.values()),
             "match_rate": round(one.match_rate or 0.0, 4),
         }
         for key in plan.keys:
-            line[f"matched_by_{key}"] = round(one.matched.get(key, 0) / counted, 4) if counted else 0.0
+            line[f"matched_by_{key}"] = round(one.matched.get(key, 0) / one.counted, 4) if one.counted else 0.0
         line |= {
             "after_as_of": one.late_rows,
             "repeated_payments": one.repeated_payments,

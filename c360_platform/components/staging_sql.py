@@ -1,4 +1,4 @@
-"""The statements that bring any source into one form: table `records`, one row per thing known of somebody.
+"""The statements that bring any source into one form: `records`, one row per thing known of somebody.
 
 Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who is
 the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
@@ -9,33 +9,37 @@ spellings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
-from c360_platform.components.columns import literal, read
+from c360_platform.components.columns import as_text, can_fail, literal, read
 from c360_platform.components.contract import KEYS, Key
 from c360_platform.components.plan import Plan, Source
 
 INCOMING: Final = "incoming"
 """The upstream table as the workspace knows it."""
 
-RECORDS: Final = """
+TABLES: Final = """
 create table records (
-    source smallint,            -- number of the source in the order of the YAML
+    source tinyint,             -- number of the source in the order of the YAML
     entity uhugeint,            -- who: a hash of all join keys; null when there is none
-    email varchar, user_id varchar, customer_id varchar, phone varchar,
-    first_name varchar, last_name varchar,
-    acquisition_source varchar, acquisition_medium varchar, acquisition_campaign varchar,
-    acquired_at timestamptz, changed_at timestamptz, value decimal(38, 6),
-    first_at timestamptz, last_at timestamptz,
-    revenue decimal(38, 6), orders bigint, page_views bigint, sessions bigint,
+    email varchar,
+    name varchar,               -- first and last name, which belong together, with a separator
+    touch varchar,              -- acquisition source, medium and campaign likewise
+    acquired_at timestamptz, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
+    value decimal(18, 4), revenue decimal(18, 4), orders integer, page_views bigint, sessions bigint,
     session ubigint,            -- a visit, when visits are not counted yet
-    rows bigint
+    rows integer
+);
+create table sightings (        -- the keys of an entity in one source
+    entity uhugeint, {keys}, source tinyint, first_at timestamptz
 )
 """
 # What grouped rows have besides the columns of `records`: what is said about them in the report.
 COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
 
+_CODES: Final = ("order_id", "currency", "status", "event_name", "session_id", "device_id")
 _FORMS: Final = {"text": "varchar", "time": "timestamptz", "number": "decimal(38, 6)"}
 
 _PERSONS: Final = """
@@ -102,17 +106,19 @@ select count(*), count(order_id) - count(distinct order_id), coalesce(sum(unread
 from payments
 """
 
+# A visit is known by a number, since nobody reads its name.
 _EVENTS: Final = """
 select
-    email, user_id, customer_id, phone, null as first_name, null as last_name,
+    {keys},
+    null as first_name, null as last_name,
     acquired.source as acquisition_source, acquired.medium as acquisition_medium,
     acquired.campaign as acquisition_campaign, acquired_at,
     null as changed_at, null as value, first_at, last_at, null as revenue, null as orders,
-    page_views, sessions, if(session_id is null, null, hash(device_id, session_id)) as session,
+    page_views, sessions, session,
     rows, late_rows, 0 as foreign_rows, 0 as unpaid_rows, unreadable_times, unreadable_numbers,
 from (
     select
-        email, user_id, customer_id, phone, device_id, session_id,
+        {raw_keys}, session,
         {acquired} as acquired,
         min(occurred_at) filter (not is_late and acquisition_source is not null) as acquired_at,
         min(occurred_at) filter (not is_late) as first_at,
@@ -122,8 +128,12 @@ from (
         count(*) as rows,
         count(*) filter (is_late) as late_rows,
         sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
-    from (select *, coalesce(occurred_at > {end}, false) as is_late from typed)
-    group by email, user_id, customer_id, phone, device_id, session_id
+    from (
+        select *, coalesce(occurred_at > {end}, false) as is_late,
+            if(session_id is null, null, hash(device_id, session_id)) as session,
+        from typed
+    )
+    group by {raw_keys}, session
 )
 """
 _FIRST_ACQUISITION: Final = """arg_min(
@@ -132,35 +142,68 @@ _FIRST_ACQUISITION: Final = """arg_min(
         ) filter (not is_late and acquisition_source is not null)"""
 _NO_ACQUISITION: Final = "{'source': null, 'medium': null, 'campaign': null}"
 
-_INSERT: Final = """
-insert into records by name
-with cleaned as (
-    select * replace ({cleaned}) from grouped where rows > late_rows
+_NORMALISED: Final = """
+create or replace temp table normalised as
+with trimmed as (
+    select * replace ({trimmed}) from grouped where rows > late_rows
+),
+cleaned as (
+    select * replace ({cleaned}) from trimmed
 ),
 usable as (
     select * replace ({usable}) from cleaned
 )
 select
-    * exclude ({counts}) replace (rows - late_rows as rows),
-    {number}::smallint as source,
+    *,
     if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
 from usable
 """
+_INTO_RECORDS: Final = """
+insert into records by name
+select
+    {number} as source, entity, email,
+    if(
+        first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
+    ) as name,
+    if(
+        acquisition_source is null, null,
+        concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
+    ) as touch,
+    acquired_at, changed_at, first_at, last_at, value, revenue, orders, page_views, sessions, session,
+    rows - late_rows as rows,
+from normalised
+"""
+_INTO_SIGHTINGS: Final = """
+insert into sightings by name
+select entity, {keys}, {number} as source, min(first_at) as first_at,
+from normalised
+where entity is not null
+group by entity
+"""
+
+
+def tables(plan: Plan) -> str:
+    return TABLES.format(keys=", ".join(f"{key} varchar" for key in plan.keys))
 
 
 def typed(source: Source, found: Mapping[str, tuple[str, str]]) -> str:
-    """Every column of the contract in its own type; `found` has expression and type of those that are there."""
-    columns, lost = [], {"time": ["0"], "number": ["0"]}
-    names = {column.name: column.form for column in source.contract.columns}
-    for name, form in names.items():
-        if name in found:
-            value = read(*found[name], form)
-            columns.append(f"{value} as {name}")
-            if form != "text":
-                lost[form].append(f"({found[name][0]} is not null and {value} is null)::int")
-        else:
-            columns.append(f"cast(null as {_FORMS[form]}) as {name}")
-    columns += [f"{' + '.join(lost[form])} as unreadable_{form}s" for form in ("time", "number")]
+    """Every column of the contract in its own type; `found` has expression and type of those that are there.
+
+    Keys are cleaned later, when rows are put together; codes are compared as they are.
+    """
+    columns: list[str] = []
+    lost: dict[str, list[str]] = {"time": [], "number": []}
+    for column in source.contract.columns:
+        if column.name not in found:
+            columns.append(f"cast(null as {_FORMS[column.form]}) as {column.name}")
+            continue
+        expression, kind = found[column.name]
+        is_bare = kind == "VARCHAR" and column.name in (*KEYS, *_CODES)
+        value = expression if is_bare else read(expression, kind, column.form)
+        columns.append(f"{value} as {column.name}")
+        if can_fail(kind, column.form):
+            lost[column.form].append(f"({expression} is not null and {value} is null)::int")
+    columns += [f"{' + '.join(lost[form]) or 0} as unreadable_{form}s" for form in ("time", "number")]
     body = ",\n    ".join(columns)
     return f"select\n    {body}\nfrom {INCOMING}"
 
@@ -182,8 +225,11 @@ def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) ->
         body = _PAYMENTS.format(units=100 if source.amounts_in == "minor" else 1)
         return f"create or replace temp table grouped as {body}"
     if source.kind == "ga4":
+        keys = [key for key in KEYS if key in found]
         body = _EVENTS.format(
             end=_end(plan),
+            raw_keys=", ".join(keys),
+            keys=", ".join(key if key in found else f"null as {key}" for key in KEYS),
             acquired=_FIRST_ACQUISITION if "acquisition_source" in found else _NO_ACQUISITION,
             page_views="sum(page_views) filter (not is_late)::bigint"
             if "page_views" in found
@@ -194,21 +240,28 @@ def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) ->
     return f"create or replace temp table grouped as with typed as (\n{typed(source, found)}\n)\n{body}"
 
 
-def insert(number: int, plan: Plan) -> str:
-    """`grouped` into `records`, keys in their normal form."""
+def inserts(number: int, plan: Plan) -> list[str]:
+    """`grouped` into `records` and `sightings`, keys in their normal form."""
     cleaned = [
         "lower(nfc_normalize(email)) as email",
         f"{_phone_text('phone', plan.phone_country_code)} as phone",
     ]
-    usable = [f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in KEYS]
-    return _INSERT.format(
-        cleaned=", ".join(cleaned),
-        usable=", ".join(usable),
-        counts=", ".join(COUNTS),
-        number=number,
-        keys=", ".join(plan.keys),
-        every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
-    )
+    return [
+        _NORMALISED.format(
+            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in KEYS),
+            cleaned=", ".join(cleaned),
+            usable=", ".join(f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in KEYS),
+            keys=", ".join(plan.keys),
+            every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
+        ),
+        _INTO_RECORDS.format(number=number),
+        _INTO_SIGHTINGS.format(
+            number=number, keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys)
+        ),
+        "drop table normalised",
+        "drop table grouped",
+        "drop table if exists payments",
+    ]
 
 
 def _phone_text(phone: str, country_code: str | None) -> str:
@@ -227,18 +280,16 @@ def _phone_text(phone: str, country_code: str | None) -> str:
 
 
 def _is_usable(key: Key, plan: Plan) -> str:
-    exact = [value.lower() for value in plan.ignored_key_values if "*" not in value]
-    conditions = [f"lower({key}) not in ({', '.join(map(literal, exact))})"] if exact else []
-    for value in plan.ignored_key_values:
-        if "*" in value:
-            pattern = (
-                value.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-            )
-            conditions.append(f"lower({key}) not like {literal(pattern)} escape '\\'")
+    conditions = []
+    if plan.ignored_key_values:
+        pattern = "|".join(
+            ".*".join(re.escape(part) for part in value.lower().split("*")) for value in plan.ignored_key_values
+        )
+        conditions.append(f"not regexp_full_match({key}, {literal(pattern)}, 'i')")
     if key == "email":
-        conditions.append("regexp_matches(email, '^[^@\\s]+@[^@\\s]+$')")
+        conditions.append("regexp_full_match(email, '[^@\\s]+@[^@\\s]+')")
     if key == "phone":
-        conditions.append("regexp_matches(phone, '^[+]?[0-9]{7,15}$')")
+        conditions.append("regexp_full_match(phone, '[+]?[0-9]{7,15}')")
         conditions.append("replace(ltrim(phone, '+'), right(phone, 1), '') <> ''")
     return " and ".join(conditions) or "true"
 
