@@ -185,8 +185,10 @@ def peer(directory: Path) -> pd.DataFrame:
         first_at=("at", "min"),
         last_at=("at", "max"),
     )
-    paid = stripe[stripe["status"] == "succeeded"].groupby("email").agg(
-        cents=("amount", "sum"), orders=("amount", "size")
+    paid = (
+        stripe[stripe["status"] == "succeeded"]
+        .groupby("email")
+        .agg(cents=("amount", "sum"), orders=("amount", "size"))
     )
     seen = pd.concat(
         [
@@ -216,10 +218,14 @@ def _peer_profiles(
 
     settled = emails["sources"] > 1
     homes = emails.loc[settled & emails["user_id"].notna()].groupby("user_id")["email"].min().rename("home")
-    looking = emails.loc[~settled & emails["user_id"].notna()].groupby("user_id")["email"].min().rename("other")
+    looking = (
+        emails.loc[~settled & emails["user_id"].notna()].groupby("user_id")["email"].min().rename("other")
+    )
     emails = emails.merge(homes, how="left", left_on="user_id", right_index=True)
     emails = emails.merge(looking, how="left", left_on="user_id", right_index=True)
-    emails["customer"] = emails["email"].where(settled, emails["home"].fillna(emails["other"]).fillna(emails["email"]))
+    emails["customer"] = emails["email"].where(
+        settled, emails["home"].fillna(emails["other"]).fillna(emails["email"])
+    )
     of_users = pd.concat([looking, homes.rename("other")]).groupby(level=0).last()
     users = visits.join(of_users.rename("customer")).reset_index()
     users["customer"] = users["customer"].fillna("user " + users["user_id"])
@@ -227,7 +233,9 @@ def _peer_profiles(
     named = emails.sort_values(["first_at", "email"]).drop_duplicates("customer")
     ids = pd.concat(
         [
-            pd.Series(["email_" + md5(one.encode()).hexdigest() for one in named["email"]], named["customer"]),  # noqa: S324
+            pd.Series(
+                ["email_" + md5(one.encode()).hexdigest() for one in named["email"]], named["customer"]
+            ),  # noqa: S324
             pd.Series(
                 {
                     f"user {one}": "user_id_" + md5(one.encode()).hexdigest()  # noqa: S324
@@ -315,9 +323,7 @@ def _same_results(directory: Path) -> int:
     """The number of customers. Raises `BenchError` when the sides differ in one of them."""
     import duckdb
 
-    ours, peer = (
-        _COMPARED.format(file=directory / f"{side}.result.parquet") for side in ("ours", "pandas")
-    )
+    ours, peer = (_COMPARED.format(file=directory / f"{side}.result.parquet") for side in ("ours", "pandas"))
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         customers, different = connection.execute(

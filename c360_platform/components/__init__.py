@@ -6,5 +6,6 @@ Belongs here: the names that YAML uses. Does not belong here: anything heavy; en
 from __future__ import annotations
 
 from c360_platform.components.component import Customer360Component
+from c360_platform.components.standardisers import CrmContactsComponent, EventsComponent, ProductsComponent
 
-__all__ = ["Customer360Component"]
+__all__ = ["CrmContactsComponent", "Customer360Component", "EventsComponent", "ProductsComponent"]

@@ -42,7 +42,7 @@ def literal(text: str) -> str:
 def find(reference: str, types: Types) -> tuple[str, str] | None:
     """The expression of a reference and the type that it has; None when there is no such column.
 
-    Names match exactly, or else without regard to case.
+    Names match exactly, or else in any case, with or without blanks and underscores.
     """
     name = _name(reference, types)
     if name is not None:
@@ -149,4 +149,8 @@ def _json(name: str, kind: str) -> str:
 def _name(reference: str, types: Types) -> str | None:
     if reference in types:
         return reference
-    return next((name for name in types if name.lower() == reference.lower()), None)
+    return next((name for name in types if _squeezed(name) == _squeezed(reference)), None)
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()

@@ -3,10 +3,11 @@
 Belongs here: entities, rounds over the join keys, ids. Does not belong here: the normal form of a key
 (staging_sql.py).
 
-An entity is everybody whose records bear the same keys. The first key joins entities that share its value. A
-customer whom it has not found in another source then tries the second key, and so on; customers who are joined
-so far stay together, so that a chain of records becomes one customer. Nothing depends on the order of rows:
-labels are hashes of keys, and where a choice is left the smallest text decides.
+An entity is everybody whose records bear the same keys. The first key joins entities that share its value. Whom
+no key has found in another source yet tries the next one, and so does whoever has no join key of his own;
+customers who are joined so far stay together, so that a chain of records becomes one customer. Who is settled no
+longer looks, but can be found. Nothing depends on the order of rows: labels are hashes of keys, and where a
+choice is left the smallest text decides.
 """
 
 from __future__ import annotations
@@ -121,21 +122,23 @@ JOIN_NEXT: Final = """
 create or replace table entities as
 with moves as (
     select distinct links.customer, coalesce(targets.customer, links.label) as goal,
-        targets.customer is not null as is_anchored,
     from links left join targets using (label)
     where not links.is_anchored
 ),
 moved as (
-    select entities.* replace (
-        coalesce(moves.goal, entities.customer) as customer,
-        entities.is_anchored or coalesce(moves.is_anchored, false) as is_anchored
-    )
+    select entities.* replace (coalesce(moves.goal, entities.customer) as customer)
     from entities left join moves using (customer)
 ),
 seen as (
-    select customer, bit_count(bit_or(sources)) > 1 as is_matched, from moved group by customer
+    select
+        customer,
+        bit_count(bit_or(sources)) > 1 as is_matched,
+        bool_or(is_anchored) or (is_matched and count({join_key}) > 0) as is_anchored,
+    from moved
+    group by customer
 )
 select moved.* replace (
+    seen.is_anchored as is_anchored,
     if(moved.matched_by = 0 and seen.is_matched, {number}, moved.matched_by)::tinyint as matched_by
 )
 from moved inner join seen using (customer)

@@ -29,7 +29,7 @@ class Source:
 
     name: str
     kind: SourceKind
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     optional: bool = False
     optional_columns: frozenset[str] = frozenset()
     amounts_in: Literal["minor", "major"] = "minor"

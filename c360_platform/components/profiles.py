@@ -226,7 +226,7 @@ def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, in
         _connect(space)
         space.run(identity_sql.TARGETS.format(join_key=plan.join_key))
         ambiguous[key] = space.number(identity_sql.AMBIGUOUS)
-        space.run(identity_sql.JOIN_NEXT.format(number=number))
+        space.run(identity_sql.JOIN_NEXT.format(number=number, join_key=plan.join_key))
     space.run(identity_sql.customers(plan))
     return ambiguous, shared
 

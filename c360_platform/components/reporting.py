@@ -113,7 +113,9 @@ def _sources(plan: Plan, sources: Sequence[SourceReport]) -> dg.TableMetadataVal
             "match_rate": round(one.match_rate or 0.0, 4),
         }
         for key in plan.keys:
-            line[f"matched_by_{key}"] = round(one.matched.get(key, 0) / one.counted, 4) if one.counted else 0.0
+            line[f"matched_by_{key}"] = (
+                round(one.matched.get(key, 0) / one.counted, 4) if one.counted else 0.0
+            )
         line |= {
             "after_as_of": one.late_rows,
             "repeated_payments": one.repeated_payments,

@@ -283,7 +283,8 @@ def _is_usable(key: Key, plan: Plan) -> str:
     conditions = []
     if plan.ignored_key_values:
         pattern = "|".join(
-            ".*".join(re.escape(part) for part in value.lower().split("*")) for value in plan.ignored_key_values
+            ".*".join(re.escape(part) for part in value.lower().split("*"))
+            for value in plan.ignored_key_values
         )
         conditions.append(f"not regexp_full_match({key}, {literal(pattern)}, 'i')")
     if key == "email":
