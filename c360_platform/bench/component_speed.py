@@ -235,7 +235,7 @@ def _peer_profiles(
         [
             pd.Series(
                 ["email_" + md5(one.encode()).hexdigest() for one in named["email"]], named["customer"]
-            ),  # noqa: S324
+            ),
             pd.Series(
                 {
                     f"user {one}": "user_id_" + md5(one.encode()).hexdigest()  # noqa: S324

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import dagster as dg
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -29,6 +29,23 @@ def between(least: float, most: float = inf) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def one_of(choices: Any, *, several: bool = False) -> dg.Resolver:
+    """One of the values of a `Literal`, or a list of them; a wrong one is shown at its place in the file.
+
+    Dagster lets any text through until templates are filled in, and then no longer knows where it stood.
+    """
+    known = get_args(choices)
+
+    def check(context: dg.ResolutionContext, written: object) -> object:
+        given = context.resolve_value(written)
+        for value in given if several and isinstance(given, list) else [given]:
+            if value not in known:
+                raise ValueError(f"{value!r} is none of {', '.join(known)}")
+        return given
+
+    return dg.Resolver(check, model_field_type=list[str] if several else str)
 
 
 class WarehouseAttributes(dg.Model, dg.Resolvable):

@@ -8,14 +8,22 @@ profiles are made (profiles.py), which knows no Dagster.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from c360_platform.components.asset_run import as_of_day, load_upstream, one_line_failures
-from c360_platform.components.attributes import AssetAttributes, between, require_schema
-from c360_platform.components.contract import CONTRACTS, PROFILE, FallBack, Key, SourceKind, Strategy
+from c360_platform.components.attributes import AssetAttributes, between, one_of, require_schema
+from c360_platform.components.contract import (
+    CONTRACTS,
+    PROFILE,
+    AmountUnit,
+    FallBack,
+    Key,
+    SourceKind,
+    Strategy,
+)
 from c360_platform.components.plan import (
     DEFAULT_ACTIVE_DAYS,
     DEFAULT_IGNORED_VALUES,
@@ -39,7 +47,9 @@ class SourceAttributes(dg.Model, dg.Resolvable):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    kind: SourceKind = Field(description="What its rows are: stripe, crm, marketing or ga4.")
+    kind: Annotated[SourceKind, one_of(SourceKind)] = Field(
+        description="What its rows are: stripe, crm, marketing or ga4."
+    )
     asset: str | None = Field(
         default=None, description="Key of the upstream asset; its value is read, unless `table` is given."
     )
@@ -52,7 +62,7 @@ class SourceAttributes(dg.Model, dg.Resolvable):
     optional_columns: list[str] = Field(
         default=[], description="Required or mapped columns that may be missing."
     )
-    amounts_in: Literal["minor", "major"] = Field(
+    amounts_in: Annotated[AmountUnit, one_of(AmountUnit)] = Field(
         default="minor", description="Whether amounts of stripe are cents, as Stripe gives them, or euros."
     )
     paid_statuses: list[str] = Field(
@@ -94,18 +104,20 @@ def _day(context: dg.ResolutionContext, written: object) -> date | None:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise dg.ResolutionException(f"as_of is {value!r} and no day: write yyyy-mm-dd") from None
+        raise ValueError(f"as_of is {value!r} and no day: write yyyy-mm-dd") from None
 
 
 class Customer360Component(AssetAttributes, dg.Component, dg.Resolvable):
     """One row per customer out of payments, contacts, marketing and visits, as an asset and a table."""
 
     sources: list[SourceAttributes] = Field(default=[], description="The inputs, the most trusted first.")
-    join_key: Key = Field(default="email", description="The key that identifies a customer.")
-    secondary_join_keys: list[Key] = Field(
+    join_key: Annotated[Key, one_of(Key)] = Field(
+        default="email", description="The key that identifies a customer."
+    )
+    secondary_join_keys: Annotated[list[Key], one_of(Key, several=True)] = Field(
         default=[], description="Keys to try, in this order, for whom the join key finds nobody."
     )
-    deduplication_strategy: Strategy = Field(
+    deduplication_strategy: Annotated[Strategy, one_of(Strategy)] = Field(
         default="most_recent", description="Which record's name and address stand when several differ."
     )
     active_customer_days: Annotated[int, between(0)] = Field(
@@ -118,7 +130,7 @@ class Customer360Component(AssetAttributes, dg.Component, dg.Resolvable):
         default=None,
         description="The last day that counts (UTC); by default the day on which the run started.",
     )
-    fall_back: FallBack = Field(
+    fall_back: Annotated[FallBack, one_of(FallBack)] = Field(
         default="unmatched",
         description="Who tries weaker keys: whom the join key finds in no other source, or who has none.",
     )

@@ -13,6 +13,7 @@ Key = Literal["email", "user_id", "customer_id", "phone"]
 SourceKind = Literal["stripe", "crm", "marketing", "ga4"]
 Strategy = Literal["most_recent", "merge", "highest_value"]
 FallBack = Literal["unmatched", "missing"]
+AmountUnit = Literal["minor", "major"]
 Form = Literal["text", "time", "number"]
 
 KEYS: Final[tuple[Key, ...]] = get_args(Key)

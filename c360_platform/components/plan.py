@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
-from c360_platform.components.contract import CONTRACTS, FallBack, Key, SourceContract, SourceKind, Strategy
+from c360_platform.components.contract import (
+    CONTRACTS,
+    AmountUnit,
+    FallBack,
+    Key,
+    SourceContract,
+    SourceKind,
+    Strategy,
+)
 
 DEFAULT_ACTIVE_DAYS: Final = 90
 DEFAULT_SHARED_KEY_LIMIT: Final = 10
@@ -32,7 +40,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     optional: bool = False
     optional_columns: frozenset[str] = frozenset()
-    amounts_in: Literal["minor", "major"] = "minor"
+    amounts_in: AmountUnit = "minor"
     paid_statuses: tuple[str, ...] = DEFAULT_PAID_STATUSES
 
     @property

@@ -180,14 +180,14 @@ def test_a_source_that_matches_nobody_fails_its_check(instance: dg.DagsterInstan
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"join_key": "mail"}, ["defs.yaml", "attributes.join_key", "'email', 'user_id', 'customer_id' or 'phone'"]),
+        ({"join_key": "mail"}, ["defs.yaml", "attributes.join_key", "'mail' is none of email, user_id"]),
         ({"active_customer_days": -1}, ["defs.yaml", "active_customer_days", "give at least 0"]),
         ({"dedupe": "merge"}, ["defs.yaml", "dedupe", "Extra inputs are not permitted"]),
         ({"secondary_join_keys": ["email"]}, ["email is the join key already"]),
         ({"table": "customers"}, ["table 'customers' has no schema"]),
         ({"sources": [{"kind": "crm", "asset": "a", "columns": {"mail": "x"}}]}, ["a crm source has no column 'mail'"]),
         ({"include_sample_data": True}, ["give either `sources` or `include_sample_data: true`"]),
-        ({"as_of": "tomorrow"}, ["as_of is 'tomorrow' and no day"]),
+        ({"as_of": "tomorrow"}, ["attributes.as_of", "as_of is 'tomorrow' and no day"]),
     ],
 )  # fmt: skip
 def test_a_wrong_attribute_stops_the_project_from_loading(wrong: dict[str, Any], words: list[str]) -> None:
@@ -253,8 +253,8 @@ def test_rejected_rows_are_an_asset_and_a_table_of_their_own(
 
     path = tmp_path / "shop.duckdb"
     written = {
-        **{"asset_name": "core/products", "asset": "catalogue", "columns": {"product_id": "sku"}},
-        **{"warehouse": {"duckdb": str(path)}, "table": "core.products"},
+        "asset_name": "core/products", "asset": "catalogue", "columns": {"product_id": "sku"},
+        "warehouse": {"duckdb": str(path)}, "table": "core.products",
     }
     with loaded(written, catalogue, kind="ProductsComponent") as defs:
         result = run(defs, instance)

@@ -31,12 +31,12 @@ def test_every_column_says_what_the_contract_says() -> None:
         {
             CRM: [
                 {
-                    **{"email": ANNA, "user_id": "u1", "first_name": "Anna", "last_name": "Alt"},
-                    **{
+                    "email": ANNA, "user_id": "u1", "first_name": "Anna", "last_name": "Alt",
+
                         "acquisition_source": "google",
                         "acquisition_medium": "cpc",
-                        "created_at": "2026-01-01",
-                    },
+                        "created_at": "2026-01-01"
+                    ,
                 }
             ],
             PAYMENTS: [
