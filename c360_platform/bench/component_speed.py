@@ -1,11 +1,12 @@
 """What the Customer 360 component costs beside the same work in pandas, and the memory that it takes.
 
-Belongs here: a synthetic input, the peer as somebody fluent in pandas writes it, and the comparison of results.
-Does not belong here: the component (`components`).
+Belongs here: a synthetic input, the peer as somebody fluent in pandas writes it, and the comparison of
+results. Does not belong here: the component (`components`).
 
 Both sides read the same Parquet files, in a process of their own, and end with the result in memory as a
-DataFrame. Imports are done before the clock starts. The peer normalises keys, falls back from e-mail to user id
-and makes the same ids, with merges and group-bys and no loop but the one over ids, which pandas cannot hash.
+DataFrame. Imports are done before the clock starts. The peer normalises keys, falls back from e-mail to user
+id and makes the same ids, with merges and group-bys and no loop but the one over ids, which pandas cannot
+hash.
 
 Run as a module it measures alone: python -m c360_platform.bench.component_speed [--long]
 """
@@ -147,6 +148,7 @@ def ours(directory: Path) -> pd.DataFrame:
     """The component's own steps, on streams of Arrow."""
     import pyarrow.dataset as ds
 
+    from c360_platform.components.contract import CONTRACTS
     from c360_platform.components.plan import Plan, Source
     from c360_platform.components.profiles import build_profiles
     from c360_platform.components.storage import data_frame
@@ -155,7 +157,7 @@ def ours(directory: Path) -> pd.DataFrame:
     def stream(name: str) -> Callable[[], object]:
         return lambda: ds.dataset(directory / f"{name}.parquet").scanner(batch_readahead=2).to_reader()
 
-    sources = [(Source(name, name), stream(name)) for name in ("crm", "marketing", "stripe", "ga4")]
+    sources = [(Source(name, name), stream(name)) for name in CONTRACTS]
     plan = Plan(as_of=AS_OF, secondary_join_keys=("user_id",), active_customer_days=ACTIVE_DAYS)
     with workspace() as space:
         build_profiles(space, plan, sources)
@@ -200,22 +202,22 @@ def peer(directory: Path) -> pd.DataFrame:
     emails = seen.groupby("email").agg(
         user_id=("user_id", "first"), first_at=("at", "min"), sources=("source", "nunique")
     )
-    return _peer_profiles(crm, marketing, stripe, visits, paid, emails.reset_index())
+    return _peer_profiles((crm, marketing, stripe), visits, paid, emails.reset_index())
 
 
 def _peer_profiles(
-    crm: pd.DataFrame,
-    marketing: pd.DataFrame,
-    stripe: pd.DataFrame,
+    sources: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
     visits: pd.DataFrame,
     paid: pd.DataFrame,
     emails: pd.DataFrame,
 ) -> pd.DataFrame:
     """Customers by e-mail, else by user id; then what is known of each."""
-    from hashlib import md5
+    from functools import partial
+    from hashlib import md5 as hash_md5
 
     import pandas as pd
 
+    md5 = partial(hash_md5, usedforsecurity=False)
     settled = emails["sources"] > 1
     homes = emails.loc[settled & emails["user_id"].notna()].groupby("user_id")["email"].min().rename("home")
     looking = (
@@ -238,16 +240,14 @@ def _peer_profiles(
             ),
             pd.Series(
                 {
-                    f"user {one}": "user_id_" + md5(one.encode()).hexdigest()  # noqa: S324
+                    f"user {one}": "user_id_" + md5(one.encode()).hexdigest()
                     for one in users.loc[users["customer"].str.startswith("user "), "user_id"]
                 }
             ),
         ]
     ).rename("customer_id")
     customer = emails.set_index("email")["customer"]
-    crm, marketing, stripe = (
-        frame.assign(customer=frame["email"].map(customer)) for frame in (crm, marketing, stripe)
-    )
+    crm, marketing, stripe = (frame.assign(customer=frame["email"].map(customer)) for frame in sources)
     written = pd.concat(
         [
             crm[["customer", "email", "updated_at"]],
@@ -262,7 +262,6 @@ def _peer_profiles(
         [
             crm.groupby("customer")["created_at"].agg(["min", "max"]),
             marketing.groupby("customer")["created_at"].agg(["min", "max"]),
-            marketing.groupby("customer")["updated_at"].agg(["min", "max"]).iloc[:0],
             stripe.groupby("customer")["at"].agg(["min", "max"]),
             users.groupby("customer").agg(min=("first_at", "min"), max=("last_at", "max")),
         ]

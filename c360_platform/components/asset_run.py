@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def as_of_day(context: dg.AssetExecutionContext, fixed: date | None) -> date:
     """The last day that counts: from the run's config, the partition, the YAML, or the day the run started.
 
-    Everybody in the run gets the same one; no statement asks the clock. Raises `ComponentError` when the config
-    is no day.
+    Everybody in the run gets the same one; no statement asks the clock. Raises `ComponentError` when the
+    config is no day.
     """
     configured = (context.op_execution_context.op_config or {}).get("as_of")
     if configured:

@@ -49,7 +49,7 @@ def one_of(choices: Any, *, several: bool = False) -> dg.Resolver:
 
 
 class WarehouseAttributes(dg.Model, dg.Resolvable):
-    """Where tables are read and written: a DuckDB file, or a resource that opens a warehouse of this package."""
+    """Where tables are read and written: a DuckDB file, or a resource that opens a warehouse."""
 
     duckdb: str | None = Field(default=None, description="Path of the file, relative to the project.")
     resource: str | None = Field(

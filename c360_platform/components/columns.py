@@ -97,7 +97,7 @@ def as_text(expression: str, kind: str) -> str:
 
 
 def as_time(expression: str, kind: str) -> str:
-    """An instant; without a zone it is UTC. Numbers are seconds, or milli-, micro- or nanoseconds, since 1970."""
+    """An instant; without a zone it is UTC. Numbers are (milli-, micro-, nano-) seconds since 1970."""
     if kind == "TIMESTAMP WITH TIME ZONE":
         return expression
     if kind.startswith("TIMESTAMP") or kind == "DATE":

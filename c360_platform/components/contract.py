@@ -116,12 +116,14 @@ CONTRACTS: Final[dict[SourceKind, SourceContract]] = {
         (
             *_PERSON,
             *_NAMES,
-            InputColumn("order_id", "text", "Id of the payment; the same id twice counts once.", aliases=("id",)),
+            InputColumn("order_id", "text", "Id of the payment; it counts once.", aliases=("id",)),
             InputColumn("amount", "number", "What was charged.", required=True),
             InputColumn("amount_refunded", "number", "What of it was given back."),
             InputColumn("currency", "text", "Currency of the amount."),
             InputColumn("status", "text", "Whether it went through; other states are not orders."),
-            InputColumn("occurred_at", "time", "When it was paid.", required=True, aliases=("created", "created_at")),
+            InputColumn(
+                "occurred_at", "time", "When it was paid.", required=True, aliases=("created", "created_at")
+            ),
         ),
     ),
     "crm": SourceContract(
@@ -133,7 +135,7 @@ CONTRACTS: Final[dict[SourceKind, SourceContract]] = {
             *_ACQUISITION,
             _CREATED,
             _UPDATED,
-            InputColumn("occurred_at", "time", "When the contact last got in touch.", aliases=("last_contacted_at",)),
+            InputColumn("occurred_at", "time", "The last time in touch.", aliases=("last_contacted_at",)),
             _VALUE,
         ),
     ),
@@ -146,7 +148,7 @@ CONTRACTS: Final[dict[SourceKind, SourceContract]] = {
             *_ACQUISITION,
             _CREATED,
             _UPDATED,
-            InputColumn("occurred_at", "time", "When the person last did something.", aliases=("last_event_at",)),
+            InputColumn("occurred_at", "time", "The last thing done.", aliases=("last_event_at",)),
             _VALUE,
         ),
     ),
@@ -156,10 +158,12 @@ CONTRACTS: Final[dict[SourceKind, SourceContract]] = {
         (
             *_PERSON,
             *_ACQUISITION,
-            InputColumn("occurred_at", "time", "When it happened.", required=True, aliases=("event_timestamp",)),
+            InputColumn(
+                "occurred_at", "time", "When it happened.", required=True, aliases=("event_timestamp",)
+            ),
             InputColumn("event_name", "text", "page_view is a page seen."),
             InputColumn("page_views", "number", "Pages seen, where rows are counts."),
-            InputColumn("session_id", "text", "The visit, unique within a device.", aliases=("ga_session_id",)),
+            InputColumn("session_id", "text", "The visit on a device.", aliases=("ga_session_id",)),
             InputColumn("device_id", "text", "The device.", aliases=("user_pseudo_id",)),
             InputColumn("sessions", "number", "Visits, where rows are counts."),
         ),

@@ -7,4 +7,4 @@ from __future__ import annotations
 
 
 class ComponentError(Exception):
-    """A source, a column or a setting that does not fit; says where, and what to do. Holds no value of a row."""
+    """A source, a column or a setting that does not fit: where, and what to do. Holds no value of a row."""

@@ -3,11 +3,11 @@
 Belongs here: entities, rounds over the join keys, ids. Does not belong here: the normal form of a key
 (staging_sql.py).
 
-An entity is everybody whose records bear the same keys. The first key joins entities that share its value. Whom
-no key has found in another source yet tries the next one, and so does whoever has no join key of his own;
-customers who are joined so far stay together, so that a chain of records becomes one customer. Who is settled no
-longer looks, but can be found. Nothing depends on the order of rows: labels are hashes of keys, and where a
-choice is left the smallest text decides.
+An entity is everybody whose records bear the same keys. The first key joins entities that share its value.
+Whom no key has found in another source yet tries the next one, and so does whoever has no join key of his
+own; customers who are joined so far stay together, so that a chain of records becomes one customer. Who is
+settled no longer looks, but can be found. Nothing depends on the order of rows: labels are hashes of keys,
+and where a choice is left the smallest text decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a run of the Customer 360 component is asked for, without Dagster.
 
-Belongs here: the choices and their defaults, once. Does not belong here: how YAML says them (component.py) and
-how they are carried out (profiles.py).
+Belongs here: the choices and their defaults, once. Does not belong here: how YAML says them (component.py)
+and how they are carried out (profiles.py).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Source:
         return CONTRACTS[self.kind]
 
     def references(self, name: str) -> tuple[str, ...]:
-        """Where to look for a column of the contract, in order: only where it is mapped to, if it is mapped."""
+        """Where to look for a column of the contract, in order: only where it is mapped to, if it is."""
         if name in self.columns:
             return (self.columns[name],)
         column = self.contract.column(name)

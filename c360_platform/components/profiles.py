@@ -1,4 +1,4 @@
-"""One row per customer from any subset of the four kinds of sources: the order of the steps, and what is said.
+"""One row per customer from any subset of the kinds of sources: the order of the steps, and what is said.
 
 Belongs here: reading sources one after the other, what is an error, counting for the report. Does not belong
 here: SQL (the `_sql` modules), Dagster (component.py), the warehouse (storage.py).

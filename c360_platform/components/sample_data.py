@@ -25,8 +25,8 @@ SEED: Final = 360
 _PAYMENTS: Final = "select * from stripe.charge where livemode"
 # Contacts, and the accounts of the web shop: they know by which id GA4 calls somebody.
 _CONTACTS: Final = """
-select contact_id, null as user_id, email, phone, first_name, last_name, acquisition_source, acquisition_medium,
-    acquisition_campaign, created_at, updated_at
+select contact_id, null as user_id, email, phone, first_name, last_name, acquisition_source,
+    acquisition_medium, acquisition_campaign, created_at, updated_at
 from crm.contacts where not archived
 union all
 select null, id, email, phone, first_name, last_name, null, null, null, created_at, updated_at

@@ -1,7 +1,7 @@
 """The statements that bring any source into one form: `records`, one row per thing known of somebody.
 
-Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who is
-the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
+Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who
+is the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
 
 Rows are put together by their keys as written before keys are normalised: a person has many events, and few
 spellings.
@@ -271,7 +271,8 @@ def _phone_text(phone: str, country_code: str | None) -> str:
     national = digits
     if country_code is not None:
         local = f"'+{country_code}' || ltrim({digits}, '0')"
-        national = f"case when {digits} like '{country_code}%' and length({digits}) > 10 then '+' || {digits} else {local} end"
+        has_code = f"{digits} like '{country_code}%' and length({digits}) > 10"
+        national = f"case when {has_code} then '+' || {digits} else {local} end"
     return (
         f"case when {typed_digits} like '+%' then '+' || regexp_replace({typed_digits}, '[^0-9]', '', 'g') "
         f"when {typed_digits} like '00%' then '+' || substr({typed_digits}, 3) "

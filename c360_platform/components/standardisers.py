@@ -1,7 +1,7 @@
 """Components that bring contacts, events and products into the form that Customer 360 and others read.
 
-Belongs here: attributes and wiring. Does not belong here: the forms (standards.py), and how rows are read into
-them (standardising.py).
+Belongs here: attributes and wiring. Does not belong here: the forms (standards.py), and how rows are read
+into them (standardising.py).
 """
 
 # Annotations are not postponed here: Dagster needs those of decorated functions as objects.

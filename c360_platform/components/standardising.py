@@ -75,8 +75,8 @@ def standardise(
 ) -> StandardReport:
     """Write tables `standard` and `rejected` of the workspace from an upstream value.
 
-    `columns` maps names of the form to references into the upstream table (columns.py). Raises `ComponentError`
-    for a required or mapped column that is not there.
+    `columns` maps names of the form to references into the upstream table (columns.py). Raises
+    `ComponentError` for a required or mapped column that is not there.
     """
     types = space.attach("incoming", value)
     try:
@@ -170,10 +170,10 @@ def _value(column: StandardColumn, found: tuple[str, str] | None) -> str:
     values = {
         "email": f"lower(nfc_normalize({text}))",
         "code": f"upper({text})",
-        "truth": f"case when lower({text}) in ('yes', 'y', 'on') then true when lower({text}) in ('no', 'n', 'off') "
-        f"then false else try_cast({text} as boolean) end",
+        "truth": f"case when lower({text}) in ('yes', 'y', 'on') then true "
+        f"when lower({text}) in ('no', 'n', 'off') then false else try_cast({text} as boolean) end",
         "text": text,
     }
-    if column.form in ("time", "number"):
+    if column.form == "time" or column.form == "number":  # noqa: PLR1714  (mypy reads it)
         return f"try_cast({read(*found, column.form)} as {kind}) as {column.name}"
     return f"{values[column.form]} as {column.name}"

@@ -39,8 +39,8 @@ class StandardColumn:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A standard form. Rows that agree in `dedupe_key` are one (in every column, when it is empty): the one that
-    is newest by `newest_by` stands."""
+    """A standard form. Rows that agree in `dedupe_key` (in every column, when it is empty) are one thing: the
+    newest by `newest_by` stands."""
 
     name: str
     columns: tuple[StandardColumn, ...]

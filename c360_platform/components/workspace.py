@@ -37,7 +37,7 @@ class Workspace:
         self.folder = folder
 
     def run(self, sql: str) -> None:
-        """One or more statements. Raises `ComponentError`, without the values that DuckDB's own words quote."""
+        """One or more statements. Raises `ComponentError`, without the values that DuckDB quotes."""
         with _plain_errors():
             self.connection.execute(sql)
 
@@ -57,8 +57,9 @@ class Workspace:
     def attach(self, name: str, value: object) -> Types:
         """Make an upstream value readable as the relation `name`; columns and their types.
 
-        A pandas DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader (or what exports an Arrow stream),
-        or a DuckDB relation of any connection. A stream can be read once. Raises `ComponentError` for others.
+        A pandas DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader (or what exports an Arrow
+        stream), or a DuckDB relation of any connection. A stream can be read once. Raises `ComponentError`
+        for others.
         """
         with _plain_errors():
             self.connection.register(name, _readable(value))

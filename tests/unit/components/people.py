@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,7 +23,7 @@ def arrow(rows: Sequence[Row]) -> pa.Table:
 
 
 def profiles(
-    sources: dict[Source, object], *, as_of: date = AS_OF, allow_empty: bool = False, **choices: Any
+    sources: Mapping[Source, object], *, as_of: date = AS_OF, allow_empty: bool = False, **choices: Any
 ) -> tuple[list[Row], Report]:
     """Customers in the order of their ids, and the report; an empty list of rows is a missing source."""
     plan = Plan(as_of=as_of, **choices)

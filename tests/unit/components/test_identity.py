@@ -187,7 +187,7 @@ RECORD = st.fixed_dictionaries(
 RECORDS = st.lists(RECORD, min_size=1, max_size=8)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     crm=RECORDS,
     payments=RECORDS,

@@ -32,7 +32,7 @@ def standard_form(
 
 
 def test_a_contact_is_its_newest_row_and_nothing_is_dropped() -> None:
-    rows = [
+    rows: list[Row] = [
         {"Id": 7, "E-Mail": " A@X.test ", "country": "de", "updated_at": "2026-01-01", "archived": "no"},
         {"Id": 7, "E-Mail": "b@x.test", "country": "AT", "updated_at": "2026-02-01", "archived": "yes"},
         {"Id": None, "E-Mail": "c@x.test", "updated_at": "2026-02-01"},
