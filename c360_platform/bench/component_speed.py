@@ -47,14 +47,21 @@ select customer_id, email, first_name, last_name, epoch_us(created_at::timestamp
     customer_lifetime_days::bigint as customer_lifetime_days, is_active
 from read_parquet('{file}')
 """
-_IMPORTED_FIRST: Final = ("duckdb", "numpy", "pandas", "pyarrow.parquet", "pyarrow.compute")
+_IMPORTED_FIRST: Final = (
+    "duckdb",
+    "numpy",
+    "pandas",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """Rows of all four sources together."""
 
-    rows: int = 500_000
+    rows: int = 1_000_000
 
     def __str__(self) -> str:
         return f"{self.rows:,} rows in"

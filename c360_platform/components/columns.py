@@ -107,7 +107,8 @@ def as_time(expression: str, kind: str) -> str:
     if kind in _FLOATS or kind.startswith("DECIMAL"):
         return _since_1970(f"cast({expression} as double)")
     text = as_text(expression, kind)
-    return f"coalesce(try_cast({text} as timestamptz), {_since_1970(f'try_cast({text} as double)')})"
+    written = f"case when isfinite(try_cast({text} as timestamptz)) then try_cast({text} as timestamptz) end"
+    return f"coalesce({written}, {_since_1970(f'try_cast({text} as double)')})"
 
 
 def can_fail(kind: str, form: Form) -> bool:

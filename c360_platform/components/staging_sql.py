@@ -40,6 +40,7 @@ create table sightings (        -- the keys of an entity in one source
 COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
 
 _CODES: Final = ("order_id", "currency", "status", "event_name", "session_id", "device_id")
+_UNITS: Final = {"minor": "0.01::decimal(3, 2)", "major": "1::decimal(3, 2)"}  # a quotient would be a float
 _FORMS: Final = {"text": "varchar", "time": "timestamptz", "number": "decimal(38, 6)"}
 
 _PERSONS: Final = """
@@ -65,7 +66,8 @@ select
     null as value,
     min(occurred_at) filter (not is_late) as first_at,
     max(occurred_at) filter (not is_late) as last_at,
-    coalesce(sum((amount - coalesce(amount_refunded, 0)) / {units}) filter (counts), 0) as revenue,
+    coalesce({unit} * cast(sum(amount - coalesce(amount_refunded, 0)) filter (counts) as decimal(24, 6)), 0)
+        as revenue,
     count(*) filter (counts) as orders,
     null as page_views, null as sessions, null as session,
     count(*) as rows,
@@ -222,7 +224,7 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
 def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
     """Table `grouped`: what the source knows, by keys as written."""
     if source.kind == "stripe":
-        body = _PAYMENTS.format(units=100 if source.amounts_in == "minor" else 1)
+        body = _PAYMENTS.format(unit=_UNITS[source.amounts_in])
         return f"create or replace temp table grouped as {body}"
     if source.kind == "ga4":
         keys = [key for key in KEYS if key in found]
@@ -241,16 +243,18 @@ def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) ->
 
 
 def inserts(number: int, plan: Plan) -> list[str]:
-    """`grouped` into `records` and `sightings`, keys in their normal form."""
-    cleaned = [
-        "lower(nfc_normalize(email)) as email",
-        f"{_phone_text('phone', plan.phone_country_code)} as phone",
-    ]
+    """`grouped` into `records` and `sightings`, join keys and e-mail in their normal form."""
+    read_keys = [key for key in KEYS if key == "email" or key in plan.keys]
+    cleaned = ["lower(nfc_normalize(email)) as email"]
+    if "phone" in read_keys:
+        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
     return [
         _NORMALISED.format(
-            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in KEYS),
+            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
             cleaned=", ".join(cleaned),
-            usable=", ".join(f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in KEYS),
+            usable=", ".join(
+                f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys
+            ),
             keys=", ".join(plan.keys),
             every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
         ),

@@ -25,7 +25,7 @@ def test_the_example_of_the_page_ends_in_the_table_that_the_page_shows(
         monkeypatch.delitem(sys.modules, name)
     from shop.definitions import defs  # type: ignore[import-not-found]
 
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         job = defs().resolve_implicit_global_asset_job_def()
         assert job.execute_in_process(instance=instance).success
 

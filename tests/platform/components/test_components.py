@@ -80,7 +80,7 @@ def said(result: dg.ExecuteInProcessResult) -> str:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         yield made
 
 
@@ -186,7 +186,7 @@ def test_a_source_that_matches_nobody_fails_its_check(instance: dg.DagsterInstan
         ({"dedupe": "merge"}, ["defs.yaml", "dedupe", "Extra inputs are not permitted"]),
         ({"secondary_join_keys": ["email"]}, ["email is the join key already"]),
         ({"table": "customers"}, ["table 'customers' has no schema"]),
-        ({"sources": [{"kind": "crm", "asset": "a", "columns": {"x": "y"}}]}, ["crm source has no column 'x'"]),
+        ({"sources": [{"kind": "crm", "asset": "a", "columns": {"x": "y"}}]}, ["source has no column 'x'"]),
         ({"include_sample_data": True}, ["give either `sources` or `include_sample_data: true`"]),
         ({"as_of": "tomorrow"}, ["attributes.as_of", "as_of is 'tomorrow' and no day"]),
     ],

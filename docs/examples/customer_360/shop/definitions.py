@@ -7,5 +7,6 @@ import dagster as dg
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The assets of exports.py and the components of the YAML files."""
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    """Assets and components, run in one process: DuckDB has one writer."""
+    loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(loaded, dg.Definitions(executor=dg.in_process_executor))
