@@ -149,7 +149,7 @@ from moved inner join seen using (customer)
 CUSTOMERS: Final = """
 create or replace table customers as
 with spelled as (
-    select customer, {values}, from entities group by customer
+    select customer, bit_or(sources) as sources, {values}, from entities group by customer
 ),
 several as (
     select customer, {earliest},
@@ -159,6 +159,7 @@ several as (
 )
 select
     spelled.customer,
+    spelled.sources,
     case {ids} end as customer_id,
 from spelled
 left join several using (customer)
@@ -170,7 +171,7 @@ _EARLIEST: Final = (
 
 # Entities that turned out to be somebody who was known under other keys.
 MERGED: Final = """
-select count(*) - count(distinct customer) from entities semi join customers using (customer)
+select (select count(*) from entities where coalesce({keys}) is not null) - (select count(*) from customers)
 """
 
 

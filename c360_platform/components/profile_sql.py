@@ -54,7 +54,9 @@ group by customer
 
 DISPUTED: Final = """
 create or replace table disputed as
-select entities.customer, entities.{join_key} as join_key, records.*,
+select
+    entities.customer, entities.{join_key} as join_key,
+    records.* exclude (entity, first_at, last_at, orders, page_views, sessions, session, rows),
 from records
 inner join entities using (entity)
 semi join (select customer from totals where is_disputed) using (customer)
@@ -131,12 +133,9 @@ where coalesce({keys}) is not null
 group by records.source, entities.matched_by
 """
 CUSTOMERS_BY_SOURCE: Final = """
-with found as (
-    select bit_or(sources) as sources, from entities semi join customers using (customer) group by customer
-)
 select source, count(*)
-from found cross join range({sources}) as numbers (source)
-where found.sources & (1::ubigint << source) > 0
+from customers cross join range({sources}) as numbers (source)
+where customers.sources & (1::ubigint << source) > 0
 group by source
 """
 

@@ -83,7 +83,7 @@ def build_profiles(
     _require_keys(plan, staged)
     ambiguous, shared = _resolve(space, plan)
     reports = _matched(space, plan, [report for report, _ in staged])
-    merged = space.number(identity_sql.MERGED)
+    merged = space.number(identity_sql.MERGED.format(keys=", ".join(plan.keys)))
     present = [report.kind for report in reports if not report.missing]
     for statement in profile_sql.statements(
         plan, has_payments="stripe" in present, has_visits="ga4" in present

@@ -108,7 +108,7 @@ select count(*), count(order_id) - count(distinct order_id), coalesce(sum(unread
 from payments
 """
 
-# A visit is known by a number, since nobody reads its name.
+# A visit is known by a number, since nobody reads its name; those of strangers are not told apart.
 _EVENTS: Final = """
 select
     {keys},
@@ -132,7 +132,9 @@ from (
         sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
     from (
         select *, coalesce(occurred_at > {end}, false) as is_late,
-            if(session_id is null, null, hash(device_id, session_id)) as session,
+            if(
+                session_id is null or coalesce({raw_keys}) is null, null, hash(device_id, session_id)
+            ) as session,
         from typed
     )
     group by {raw_keys}, session
