@@ -1,0 +1,306 @@
+"""The statements that bring any source into one form: `records`, one row per thing known of somebody.
+
+Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who
+is the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
+
+Rows are put together by their keys as written before keys are normalised: a person has many events, and few
+spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from c360_platform.components.columns import as_text, can_fail, literal, read
+from c360_platform.components.contract import KEYS, Key
+from c360_platform.components.plan import Plan, Source
+
+INCOMING: Final = "incoming"
+"""The upstream table as the workspace knows it."""
+
+TABLES: Final = """
+create table records (
+    source tinyint,             -- number of the source in the order of the YAML
+    entity uhugeint,            -- who: a hash of all join keys; null when there is none
+    email varchar,
+    name varchar,               -- first and last name, which belong together, with a separator
+    touch varchar,              -- acquisition source, medium and campaign likewise
+    acquired_at timestamptz, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
+    value decimal(18, 4), revenue decimal(18, 4), orders integer, page_views bigint, sessions bigint,
+    session ubigint,            -- a visit, when visits are not counted yet
+    rows integer
+);
+create table sightings (        -- the keys of an entity in one source
+    entity uhugeint, {keys}, source tinyint, first_at timestamptz
+)
+"""
+# What grouped rows have besides the columns of `records`: what is said about them in the report.
+COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
+
+_CODES: Final = ("order_id", "currency", "status", "event_name", "session_id", "device_id")
+_UNITS: Final = {"minor": "0.01::decimal(3, 2)", "major": "1::decimal(3, 2)"}  # a quotient would be a float
+_FORMS: Final = {"text": "varchar", "time": "timestamptz", "number": "decimal(38, 6)"}
+
+_PERSONS: Final = """
+select
+    email, user_id, customer_id, phone, first_name, last_name,
+    acquisition_source, acquisition_medium, acquisition_campaign,
+    coalesce(created_at, occurred_at) as acquired_at,
+    coalesce(updated_at, occurred_at, created_at) as changed_at,
+    value,
+    least(created_at, if(is_late, null, occurred_at)) as first_at,
+    greatest(created_at, if(occurred_at > {end}, null, occurred_at)) as last_at,
+    null as revenue, null as orders, null as page_views, null as sessions, null as session,
+    1 as rows,
+    is_late::int as late_rows, 0 as foreign_rows, 0 as unpaid_rows, unreadable_times, unreadable_numbers,
+from (select *, coalesce(coalesce(created_at, occurred_at) > {end}, false) as is_late from typed)
+"""
+
+_PAYMENTS: Final = """
+select
+    email, user_id, customer_id, phone, first_name, last_name,
+    null as acquisition_source, null as acquisition_medium, null as acquisition_campaign, null as acquired_at,
+    max(occurred_at) filter (not is_late) as changed_at,
+    null as value,
+    min(occurred_at) filter (not is_late) as first_at,
+    max(occurred_at) filter (not is_late) as last_at,
+    coalesce({unit} * cast(sum(amount - coalesce(amount_refunded, 0)) filter (counts) as decimal(24, 6)), 0)
+        as revenue,
+    count(*) filter (counts) as orders,
+    null as page_views, null as sessions, null as session,
+    count(*) as rows,
+    count(*) filter (is_late) as late_rows,
+    count(*) filter (is_paid and not is_late and is_foreign) as foreign_rows,
+    count(*) filter (not is_paid) as unpaid_rows,
+    sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
+from (select *, is_paid and not is_late and not is_foreign as counts from payments)
+group by email, user_id, customer_id, phone, first_name, last_name
+"""
+
+# A status or currency that is not given is taken for paid, and for the shop's own.
+PAYMENTS: Final = """
+create or replace temp table payments as
+select
+    *,
+    coalesce(lower(status) in ({paid_statuses}), true) as is_paid,
+    coalesce(occurred_at > {end}, false) as is_late,
+    {is_foreign} as is_foreign,
+from ({typed})
+"""
+# The state in which a payment went through stands for it, then the latest.
+ONE_PER_PAYMENT: Final = """
+create or replace temp table payments as
+select * exclude (place) from (
+    select *, if(order_id is null, 1, row_number() over (
+        partition by order_id order by
+            is_paid desc, occurred_at desc nulls last, amount_refunded desc nulls last, amount desc,
+            email, user_id, customer_id, phone, first_name, last_name
+    )) as place,
+    from payments
+)
+where place = 1
+"""
+PAYMENT_COUNTS: Final = """
+select count(*), count(order_id) - count(distinct order_id), coalesce(sum(unreadable_numbers), 0),
+    count(distinct upper(currency)) filter (is_paid and not is_late)
+from payments
+"""
+
+# A visit is known by a number, since nobody reads its name; those of strangers are not told apart.
+_EVENTS: Final = """
+select
+    {keys},
+    null as first_name, null as last_name,
+    acquired.source as acquisition_source, acquired.medium as acquisition_medium,
+    acquired.campaign as acquisition_campaign, acquired_at,
+    null as changed_at, null as value, first_at, last_at, null as revenue, null as orders,
+    page_views, sessions, session,
+    rows, late_rows, 0 as foreign_rows, 0 as unpaid_rows, unreadable_times, unreadable_numbers,
+from (
+    select
+        {raw_keys}, session,
+        {acquired} as acquired,
+        min(occurred_at) filter (not is_late and acquisition_source is not null) as acquired_at,
+        min(occurred_at) filter (not is_late) as first_at,
+        max(occurred_at) filter (not is_late) as last_at,
+        {page_views} as page_views,
+        sum(sessions) filter (not is_late)::bigint as sessions,
+        count(*) as rows,
+        count(*) filter (is_late) as late_rows,
+        sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
+    from (
+        select *, coalesce(occurred_at > {end}, false) as is_late,
+            if(
+                session_id is null or coalesce({raw_keys}) is null, null, hash(device_id, session_id)
+            ) as session,
+        from typed
+    )
+    group by {raw_keys}, session
+)
+"""
+_FIRST_ACQUISITION: Final = """arg_min(
+            {'source': acquisition_source, 'medium': acquisition_medium, 'campaign': acquisition_campaign},
+            (occurred_at, acquisition_source, acquisition_medium, acquisition_campaign)
+        ) filter (not is_late and acquisition_source is not null)"""
+_NO_ACQUISITION: Final = "{'source': null, 'medium': null, 'campaign': null}"
+
+_NORMALISED: Final = """
+create or replace temp table normalised as
+with trimmed as (
+    select * replace ({trimmed}) from grouped where rows > late_rows
+),
+cleaned as (
+    select * replace ({cleaned}) from trimmed
+),
+usable as (
+    select * replace ({usable}) from cleaned
+)
+select
+    *,
+    if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
+from usable
+"""
+_INTO_RECORDS: Final = """
+insert into records by name
+select
+    {number} as source, entity, email,
+    if(
+        first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
+    ) as name,
+    if(
+        acquisition_source is null, null,
+        concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
+    ) as touch,
+    acquired_at, changed_at, first_at, last_at, value, revenue, orders, page_views, sessions, session,
+    rows - late_rows as rows,
+from normalised
+"""
+_INTO_SIGHTINGS: Final = """
+insert into sightings by name
+select entity, {keys}, {number} as source, min(first_at) as first_at,
+from normalised
+where entity is not null
+group by entity
+"""
+
+
+def tables(plan: Plan) -> str:
+    return TABLES.format(keys=", ".join(f"{key} varchar" for key in plan.keys))
+
+
+def typed(source: Source, found: Mapping[str, tuple[str, str]]) -> str:
+    """Every column of the contract in its own type; `found` has expression and type of those that are there.
+
+    Keys are cleaned later, when rows are put together; codes are compared as they are.
+    """
+    columns: list[str] = []
+    lost: dict[str, list[str]] = {"time": [], "number": []}
+    for column in source.contract.columns:
+        if column.name not in found:
+            columns.append(f"cast(null as {_FORMS[column.form]}) as {column.name}")
+            continue
+        expression, kind = found[column.name]
+        is_bare = kind == "VARCHAR" and column.name in (*KEYS, *_CODES)
+        value = expression if is_bare else read(expression, kind, column.form)
+        columns.append(f"{value} as {column.name}")
+        if can_fail(kind, column.form):
+            lost[column.form].append(f"({expression} is not null and {value} is null)::int")
+    columns += [f"{' + '.join(lost[form]) or 0} as unreadable_{form}s" for form in ("time", "number")]
+    body = ",\n    ".join(columns)
+    return f"select\n    {body}\nfrom {INCOMING}"
+
+
+def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """One row per payment as delivered, with whether it counts."""
+    foreign = "false"
+    if plan.currency is not None and "currency" in found:
+        foreign = f"coalesce(upper(currency) <> {literal(plan.currency.upper())}, false)"
+    statuses = ", ".join(literal(status.lower()) for status in source.paid_statuses)
+    return PAYMENTS.format(
+        paid_statuses=statuses, end=_end(plan), is_foreign=foreign, typed=typed(source, found)
+    )
+
+
+def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """Table `grouped`: what the source knows, by keys as written."""
+    if source.kind == "stripe":
+        body = _PAYMENTS.format(unit=_UNITS[source.amounts_in])
+        return f"create or replace temp table grouped as {body}"
+    if source.kind == "ga4":
+        keys = [key for key in KEYS if key in found]
+        body = _EVENTS.format(
+            end=_end(plan),
+            raw_keys=", ".join(keys),
+            keys=", ".join(key if key in found else f"null as {key}" for key in KEYS),
+            acquired=_FIRST_ACQUISITION if "acquisition_source" in found else _NO_ACQUISITION,
+            page_views="sum(page_views) filter (not is_late)::bigint"
+            if "page_views" in found
+            else "count(*) filter (not is_late and event_name = 'page_view')",
+        )
+    else:
+        body = _PERSONS.format(end=_end(plan))
+    return f"create or replace temp table grouped as with typed as (\n{typed(source, found)}\n)\n{body}"
+
+
+def inserts(number: int, plan: Plan) -> list[str]:
+    """`grouped` into `records` and `sightings`, join keys and e-mail in their normal form."""
+    read_keys = [key for key in KEYS if key == "email" or key in plan.keys]
+    cleaned = ["lower(nfc_normalize(email)) as email"]
+    if "phone" in read_keys:
+        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
+    return [
+        _NORMALISED.format(
+            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
+            cleaned=", ".join(cleaned),
+            usable=", ".join(
+                f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys
+            ),
+            keys=", ".join(plan.keys),
+            every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
+        ),
+        _INTO_RECORDS.format(number=number),
+        _INTO_SIGHTINGS.format(
+            number=number, keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys)
+        ),
+        "drop table normalised",
+        "drop table grouped",
+        "drop table if exists payments",
+    ]
+
+
+def _phone_text(phone: str, country_code: str | None) -> str:
+    """Digits behind a plus, as E.164 writes them, when the country is known; otherwise the digits alone."""
+    typed_digits = f"regexp_replace(replace({phone}, '(0)', ''), '[^0-9+]', '', 'g')"
+    digits = f"regexp_replace({phone}, '[^0-9]', '', 'g')"
+    national = digits
+    if country_code is not None:
+        local = f"'+{country_code}' || ltrim({digits}, '0')"
+        has_code = f"{digits} like '{country_code}%' and length({digits}) > 10"
+        national = f"case when {has_code} then '+' || {digits} else {local} end"
+    return (
+        f"case when {typed_digits} like '+%' then '+' || regexp_replace({typed_digits}, '[^0-9]', '', 'g') "
+        f"when {typed_digits} like '00%' then '+' || substr({typed_digits}, 3) "
+        f"when {typed_digits} <> '' then {national} end"
+    )
+
+
+def _is_usable(key: Key, plan: Plan) -> str:
+    conditions = []
+    if plan.ignored_key_values:
+        pattern = "|".join(
+            ".*".join(re.escape(part) for part in value.lower().split("*"))
+            for value in plan.ignored_key_values
+        )
+        conditions.append(f"not regexp_full_match({key}, {literal(pattern)}, 'i')")
+    if key == "email":
+        conditions.append("regexp_full_match(email, '[^@\\s]+@[^@\\s]+')")
+    if key == "phone":
+        conditions.append("regexp_full_match(phone, '[+]?[0-9]{7,15}')")
+        conditions.append("replace(ltrim(phone, '+'), right(phone, 1), '') <> ''")
+    return " and ".join(conditions) or "true"
+
+
+def _end(plan: Plan) -> str:
+    return f"timestamptz '{plan.as_of.isoformat()} 23:59:59.999999+00'"

@@ -1,0 +1,1 @@
+"""An example: a shop's own Dagster project that uses the components."""
