@@ -32,6 +32,7 @@ def run_benchmarks(
     million customers, and an ingest of a million tickets says what memory it takes; that needs two hours and
     20 GB of disk.
     """
+    from c360_platform.bench import component_speed
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
     from c360_platform.bench.ingest_speed import ingest_memory, ingest_ratios
@@ -44,6 +45,7 @@ def run_benchmarks(
     say(machine())
     ratios: list[Ratio | Figure] = []
     size, shop = (LONG, LONG_SHOP) if long else (Size(), Shop())
+    inputs = component_speed.LONG if long else component_speed.Size()
     with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
         place = Path(directory)
         for measure in (
@@ -53,6 +55,9 @@ def run_benchmarks(
             lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
             lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
             lambda: models_figures(place / "models", shop=shop, say=say),
+            lambda: component_speed.component_figures(
+                place / "component", rounds=rounds, say=say, size=inputs
+            ),
         ):
             for ratio in measure():
                 say(str(ratio))

@@ -21,6 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "c360_platform.activation": {"c360_platform.warehouse"},
     "c360_platform.attribution": {"c360_platform.warehouse"},
     "c360_platform.sandbox": {"c360_platform.warehouse"},
+    "c360_platform.components": {"c360_platform.warehouse", "c360_platform.sandbox"},
     "c360_platform.dbt_manifest": {"c360_platform.settings"},
     "c360_platform.event_log": set(),
     "c360_platform.interrupted_runs": set(),
@@ -48,6 +49,8 @@ LAYERS: dict[str, set[str]] = {
 RUNNERS = {"c360_platform.loop"}
 # What people start: only these stand a sandbox up.
 COMMANDS = ("c360_platform.cli", "c360_platform.terminal", "c360_platform.development", "c360_platform.bench")
+# Sample data of the component is the synthetic shop's.
+SAMPLES = ("c360_platform.components.sample_data",)
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -99,5 +102,7 @@ def test_the_sandbox_is_imported_by_the_command_line_alone() -> None:
         if any(module.startswith("c360_platform.sandbox") for module in imports(file))
     }
     assert [
-        name for name in sorted(importers) if not name.startswith(("c360_platform.sandbox", *COMMANDS))
+        name
+        for name in sorted(importers)
+        if not name.startswith(("c360_platform.sandbox", *COMMANDS, *SAMPLES))
     ] == []
