@@ -1,6 +1,11 @@
 -- Every record of a person that any source holds: accounts, guest orders, profiles, users,
--- contacts.
+-- contacts, and the users that Google Analytics knows by an account's id.
 {{ warehouse_layout(cluster_by=['record_key']) }}
+
+{%- set ga4_precedence -%}
+    case customers.channel
+        {%- for channel in var('attribution_ga4_channels') %} when '{{ channel }}' then {{ loop.index }}{% endfor %} end
+{%- endset %}
 
 with
 
@@ -41,14 +46,37 @@ klaviyo_profiles as (
 
 ),
 
+sessions as (
+
+    select * from {{ ref('stg_ga4__sessions') }}
+    where user_id is not null
+
+),
+
+verified_accounts as (
+
+    {% for channel in var('channels_with_verified_emails') -%}
+    select customer_key from {{ ref('stg_' ~ channel ~ '__customers') }}
+    where has_verified_email
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- else -%}
+    select cast(null as {{ type_text() }}) as customer_key
+    {%- endfor %}
+
+),
+
 accounts as (
 
     select
-        customer_key as record_key,
+        customers.customer_key as record_key,
         channel as source,
         source_customer_id as source_id,
         true as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         email,
+        email is not null and verified_accounts.customer_key is not null as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -61,6 +89,8 @@ accounts as (
         created_at,
         updated_at
     from customers
+    left join verified_accounts
+        on customers.customer_key = verified_accounts.customer_key
 
 ),
 
@@ -88,7 +118,9 @@ guests as (
             else substr(max(customer_key), length(channel) + 2)
         end as source_id,
         true as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         {{ x_max_by('email', 'order_key') }} as email,
+        false as has_verified_email,
         {{ x_max_by('phone', 'order_key') }} as phone,
         {{ x_max_by('first_name', 'order_key') }} as first_name,
         {{ x_max_by('last_name', 'order_key') }} as last_name,
@@ -112,7 +144,9 @@ crm as (
         'crm' as source,
         contact_id as source_id,
         false as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -135,7 +169,9 @@ stripe as (
         'stripe' as source,
         stripe_customer_id as source_id,
         false as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -158,7 +194,9 @@ zendesk as (
         'zendesk' as source,
         user_id as source_id,
         false as is_channel,
+        external_id as account_key,
         email,
+        email is not null and is_verified as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -181,7 +219,9 @@ klaviyo as (
         'klaviyo' as source,
         profile_id as source_id,
         false as is_channel,
+        external_id as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -194,6 +234,43 @@ klaviyo as (
         created_at,
         updated_at
     from klaviyo_profiles
+
+),
+
+-- Analytics is told an account's id without its shop: the first of the named shops that has it is meant.
+visitors as (
+
+    select
+        user_id,
+        min(started_at) as created_at,
+        max(ended_at) as updated_at
+    from sessions
+    group by user_id
+
+),
+
+ga4 as (
+
+    select
+        'ga4:' || visitors.user_id as record_key,
+        'ga4' as source,
+        visitors.user_id as source_id,
+        false as is_channel,
+        {{ x_min_by('customers.customer_key', ga4_precedence) }} as account_key,
+        cast(null as {{ type_text() }}) as email,
+        false as has_verified_email,
+        {%- for column in ['phone', 'first_name', 'last_name', 'country_code', 'language', 'postal_code', 'city'] %}
+        cast(null as {{ type_text() }}) as {{ column }},
+        {%- endfor %}
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        min(visitors.created_at) as created_at,
+        max(visitors.updated_at) as updated_at
+    from visitors
+    inner join customers
+        on visitors.user_id = customers.source_customer_id
+    where customers.channel in ('{{ var('attribution_ga4_channels') | join("', '") }}')
+    group by visitors.user_id
 
 ),
 
@@ -210,6 +287,8 @@ final as (
     select * from zendesk
     union all
     select * from klaviyo
+    union all
+    select * from ga4
 
 )
 

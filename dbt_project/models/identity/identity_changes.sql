@@ -1,0 +1,160 @@
+-- Merges and splits: which customers' records have another id since which day, and why. A merge ended the old id; after
+-- a split both go on. Nothing is ever taken out of the log: what a later build of the same day has undone says so.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='change_key',
+    on_schema_change='fail',
+    full_refresh=false
+) }}
+
+{%- set is_ahead = identity_map_is_ahead(ref('identity_map')) %}
+
+with
+
+customer_ids as (
+
+    select * from {{ ref('customer_ids') }}
+
+),
+
+links as (
+
+    select * from {{ ref('identity_links') }}
+
+),
+
+moved as (
+
+    select
+        record_key,
+        previous_customer_id as from_customer_id,
+        customer_id as to_customer_id
+    from {{ ref('identity_map') }}
+    where changed_on = {{ as_of() }}
+
+),
+
+both_ways as (
+
+    select
+        *,
+        case when side = 0 then record_key else anchor_key end as moved_key,
+        case when side = 0 then anchor_key else record_key end as other_key
+    from links
+    cross join {{ x_unnest('[0, 1]', 'side') }}
+
+),
+
+-- a merge by the link that crosses from one id to the other, a split by the link between both that is held
+evidence as (
+
+    select
+        moved.from_customer_id,
+        moved.to_customer_id,
+        both_ways.link_key,
+        both_ways.rule,
+        both_ways.identifier_hash,
+        both_ways.held_because,
+        row_number() over (
+            partition by moved.from_customer_id, moved.to_customer_id
+            order by
+                case when both_ways.is_held then 1 else 0 end,
+                both_ways.strength,
+                both_ways.link_key,
+                both_ways.side
+        ) as evidence_rank
+    from moved
+    inner join both_ways
+        on moved.record_key = both_ways.moved_key
+    inner join customer_ids
+        on both_ways.other_key = customer_ids.record_key
+    left join moved as others
+        on both_ways.other_key = others.record_key
+    where case
+        when both_ways.is_held then customer_ids.customer_id = moved.from_customer_id
+        else coalesce(others.from_customer_id, customer_ids.customer_id) != moved.from_customer_id
+    end
+
+),
+
+living as (
+
+    select distinct customer_id from customer_ids
+
+),
+
+changes as (
+
+    select
+        from_customer_id,
+        to_customer_id,
+        count(*) as records
+    from moved
+    group by from_customer_id, to_customer_id
+
+),
+
+present as (
+
+    select
+        {{ x_md5("concat(changes.from_customer_id, ' ', changes.to_customer_id, ' " ~ as_of_day() ~ "')") }}
+            as change_key,
+        case when living.customer_id is null then 'merge' else 'split' end as kind,
+        changes.from_customer_id,
+        changes.to_customer_id,
+        changes.records,
+        evidence.link_key,
+        evidence.rule,
+        evidence.identifier_hash,
+        evidence.held_because,
+        false as is_undone,
+        {{ as_of() }} as changed_on
+    from changes
+    left join living
+        on changes.from_customer_id = living.customer_id
+    left join evidence
+        on changes.from_customer_id = evidence.from_customer_id
+        and changes.to_customer_id = evidence.to_customer_id
+        and evidence.evidence_rank = 1
+
+),
+
+{% if is_incremental() -%}
+undone as (
+
+    select
+        stored.change_key,
+        stored.kind,
+        stored.from_customer_id,
+        stored.to_customer_id,
+        stored.records,
+        stored.link_key,
+        stored.rule,
+        stored.identifier_hash,
+        stored.held_because,
+        true as is_undone,
+        stored.changed_on
+    from {{ this }} as stored
+    left join present
+        on stored.change_key = present.change_key
+    where stored.changed_on = {{ as_of() }}
+        and present.change_key is null
+
+),
+
+{% endif -%}
+final as (
+
+    select * from present
+    {%- if is_incremental() %}
+    union all
+    select * from undone
+    {%- endif %}
+
+)
+
+select * from final
+{%- if is_ahead %}
+where false
+{%- endif %}
