@@ -47,7 +47,10 @@ left join (
     select source, table_name, source_id, list(distinct defect) as defects,
     from world.defects
     group by all
-) as planted using (source, table_name, source_id);
+) as planted
+    on known.source = planted.source
+    and known.table_name = planted.table_name
+    and known.source_id = planted.source_id;
 
 create or replace temp table pairs as
 with true_pairs as (

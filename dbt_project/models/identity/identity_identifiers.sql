@@ -109,6 +109,7 @@ compared as (
         {{ full_name_match_key('first_name', 'last_name') }} as full_name,
         coalesce({{ full_name_match_key('first_name', 'last_name') }}, first_name, last_name) as any_name,
         substr(first_name, 1, 1) as initial,
+        substr(cast(birth_date as {{ type_text() }}), 1, 4) as birth_year,
         {{ email_match_key('email') }} as email
     from described
 
@@ -122,9 +123,9 @@ emails as (
         max(case when role_mailboxes.local_part is null then 0 else 1 end) = 1 as is_role,
         count(distinct compared.record_key) as records,
         count(distinct compared.any_name) as names,
-        count(distinct compared.initial) > 1
-        and count(distinct case when compared.initial is not null then compared.birth_date end) > 1
-        and count(distinct case when compared.birth_date is not null then compared.initial end) > 1 as is_contested
+        -- people of different names who were born in different years
+        count(distinct case when compared.initial is not null then compared.birth_year end) > 1
+        and count(distinct case when compared.birth_year is not null then compared.initial end) > 1 as is_contested
     from compared
     left join role_mailboxes
         on {{ text_before('compared.email', '@') }} = role_mailboxes.local_part
@@ -236,6 +237,7 @@ identifiers as (
         'account:' || account_key as identifier,
         dropped_because
     from account_identifiers
+    -- an address of several people still says something together with a name
     union all
     select
         compared.record_key,
@@ -245,7 +247,7 @@ identifiers as (
     from compared
     inner join judged_emails
         on compared.email = judged_emails.email
-    where judged_emails.dropped_because = 'contested'
+    where judged_emails.dropped_because is not null
     union all
     select
         compared.record_key,
