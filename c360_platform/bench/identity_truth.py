@@ -6,7 +6,10 @@ belong here: what is planted (sandbox/world) and what must come out; tests and t
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -120,6 +123,42 @@ class PairScore:
             f"{self.variant:<22} {self.pairs:>10,} pairs, recall {self.recall:.4f}, "
             f"precision {self.precision:.5f} ({self.wrong} wrong)"
         )
+
+
+_PROFILES: Final = """
+select id, email, phone_number, external_id, first_name, last_name, locale, location, created_at, updated_at
+from kl_profile
+"""
+_RAW: Final = """
+create schema if not exists klaviyo;
+create or replace table klaviyo.profiles as
+select * exclude (created_at, updated_at), make_timestamptz(created_at) as created,
+    make_timestamptz(updated_at) as updated
+from profiles;
+create schema if not exists zendesk;
+create or replace table zendesk.users as
+select unnest(from_json(body, '{"id": "varchar", "external_id": "varchar", "email": "varchar", "phone": "varchar",
+    "name": "varchar", "role": "varchar", "locale": "varchar", "active": "boolean", "verified": "boolean",
+    "permanently_deleted": "boolean", "created_at": "timestamptz", "updated_at": "timestamptz"}'))
+from users;
+"""
+
+
+def load_people_of_the_sandbox(connection: duckdb.DuckDBPyConnection, sandbox: Path) -> None:
+    """Klaviyo's profiles and Zendesk's users as raw tables, past HTTP: what identity reads of them and nothing else."""
+    import pyarrow as pa
+
+    with closing(sqlite3.connect(sandbox)) as store:
+        found = store.execute(_PROFILES)
+        names = [column[0] for column in found.description]
+        profiles = pa.table(dict(zip(names, map(list, zip(*found, strict=True)), strict=True)))
+        users = pa.table({"body": [body for (body,) in store.execute("select body from zd_user")]})
+    connection.register("profiles", profiles)
+    connection.register("users", users)
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute(_RAW)
+    connection.unregister("profiles")
+    connection.unregister("users")
 
 
 def pair_scores(connection: duckdb.DuckDBPyConnection) -> dict[str, PairScore]:

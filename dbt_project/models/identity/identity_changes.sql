@@ -46,7 +46,7 @@ both_ways as (
 
 ),
 
--- a merge by the link that crosses from one id to the other, a split by the link between both that is held
+-- what joins the records to their new customer, or what is held between them and the former one
 evidence as (
 
     select
@@ -59,7 +59,7 @@ evidence as (
         row_number() over (
             partition by moved.from_customer_id, moved.to_customer_id
             order by
-                case when both_ways.is_held then 1 else 0 end,
+                case when both_ways.is_held then 0 else 1 end,
                 both_ways.strength,
                 both_ways.link_key,
                 both_ways.side

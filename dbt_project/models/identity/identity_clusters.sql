@@ -83,17 +83,33 @@ joined as (
 
 ),
 
+birthdays as (
+
+    select
+        joined.record_key,
+        substr(cast(joined.birth_date as {{ type_text() }}), 1, 4) as year,
+        substr(cast(joined.birth_date as {{ type_text() }}), 6) as day
+    from joined
+    left join placeholder_birth_dates
+        on joined.birth_date = placeholder_birth_dates.birth_date
+    where joined.birth_date is not null
+        and placeholder_birth_dates.birth_date is null
+
+),
+
 parts as (
 
     select
         joined.whole_key,
         joined.part_key,
         count(*) as records,
-        min(case when placeholder_birth_dates.birth_date is null then joined.birth_date end) as first_birth_date,
-        max(case when placeholder_birth_dates.birth_date is null then joined.birth_date end) as last_birth_date
+        min(birthdays.year) as first_year,
+        max(birthdays.year) as last_year,
+        min(birthdays.day) as first_day,
+        max(birthdays.day) as last_day
     from joined
-    left join placeholder_birth_dates
-        on joined.birth_date = placeholder_birth_dates.birth_date
+    left join birthdays
+        on joined.record_key = birthdays.record_key
     group by joined.whole_key, joined.part_key
 
 ),
@@ -148,7 +164,9 @@ objections as (
         3 as precedence
     from parts
     group by whole_key
-    having min(last_birth_date) < max(first_birth_date)
+    -- a typing mistake changes the year or the day; two people differ in both
+    having min(last_year) < max(first_year)
+        and min(last_day) < max(first_day)
     union distinct
     select
         whole_key,

@@ -109,7 +109,9 @@ compared as (
         {{ full_name_match_key('first_name', 'last_name') }} as full_name,
         coalesce({{ full_name_match_key('first_name', 'last_name') }}, first_name, last_name) as any_name,
         substr(first_name, 1, 1) as initial,
+        substr(last_name, 1, 1) as last_initial,
         substr(cast(birth_date as {{ type_text() }}), 1, 4) as birth_year,
+        substr(cast(birth_date as {{ type_text() }}), 6) as birth_day,
         {{ email_match_key('email') }} as email
     from described
 
@@ -123,9 +125,9 @@ emails as (
         max(case when role_mailboxes.local_part is null then 0 else 1 end) = 1 as is_role,
         count(distinct compared.record_key) as records,
         count(distinct compared.any_name) as names,
-        -- people of different names who were born in different years
-        count(distinct case when compared.initial is not null then compared.birth_year end) > 1
-        and count(distinct case when compared.birth_year is not null then compared.initial end) > 1 as is_contested
+        count(distinct compared.initial) > 1
+        and count(distinct compared.birth_year) > 1
+        and count(distinct compared.birth_day) > 1 as may_be_reused
     from compared
     left join role_mailboxes
         on {{ text_before('compared.email', '@') }} = role_mailboxes.local_part
@@ -146,18 +148,49 @@ phones as (
 
 ),
 
-judged_emails as (
+crowded_emails as (
 
     select
-        email,
-        mailbox,
+        *,
         case
             when is_role then 'role_mailbox'
             when records > {{ limits.email.records }} then 'too_many_records'
             when names > {{ limits.email.names }} then 'too_many_names'
-            when is_contested then 'contested'
         end as dropped_because
     from emails
+
+),
+
+-- An address names two people when first names begin differently (also in a form that swaps both names) and birthdays
+-- differ in year and day; a typing mistake changes one of these.
+contested_emails as (
+
+    select distinct crowded_emails.email
+    from crowded_emails
+    inner join compared as one
+        on crowded_emails.email = one.email
+    inner join compared as another
+        on crowded_emails.email = another.email
+    where crowded_emails.may_be_reused
+        and crowded_emails.dropped_because is null
+        and one.birth_year < another.birth_year
+        and one.birth_day != another.birth_day
+        and one.initial not in (another.initial, another.last_initial)
+        and another.initial not in (one.initial, one.last_initial)
+
+),
+
+judged_emails as (
+
+    select
+        crowded_emails.email,
+        crowded_emails.mailbox,
+        case
+            when contested_emails.email is not null then 'contested' else crowded_emails.dropped_because
+        end as dropped_because
+    from crowded_emails
+    left join contested_emails
+        on crowded_emails.email = contested_emails.email
 
 ),
 
