@@ -1,4 +1,4 @@
-"""What it costs to find out which of a million records are one person, in units of a union-find over the same links.
+"""What it costs to find out which of a million records are one person, and the same ÷ a union-find.
 
 Belongs here: the records, the two sides and the goal. Does not belong here: whether the answer is right
 (identity_truth.py, and the tests).
@@ -24,7 +24,7 @@ from c360_platform.bench.workplace import Workplace, make_workplace
 
 RECORDS: Final = 1_000_000
 MOST_SECONDS: Final = 60
-# From what records say to the customer of each; reports and golden records read that and are not identity's work.
+# From what records say to the customer of each; reports and golden records only read that.
 MODELS: Final = (
     "identity_contacts",
     "identity_identifiers",
@@ -39,8 +39,8 @@ MODELS: Final = (
     "customer_ids",
 )
 
-# Of six records in a row three are one person's and three another's, under keys in no order. Every 50th person shares the
-# phone with the one before, and one mailbox of a till stands in a thousand records.
+# Of six records in a row three are one person's and three another's, under keys in no order. Every 50th
+# person shares the phone with the one before, and one mailbox of a till stands in a thousand records.
 _RECORDS: Final = """
 create schema if not exists identity;
 create schema if not exists staging;
@@ -96,7 +96,7 @@ print(sum(1 for _ in networkx.connected_components(graph)))
 
 
 def identity_figures(directory: Path, *, say: Say, records: int = RECORDS) -> Iterator[Figure]:
-    """CPU seconds of identity's own SQL, and the same ÷ the connected components of networkx over the links alone."""
+    """CPU seconds of identity's own SQL, and the same ÷ networkx's connected components of the links."""
     workplace = make_workplace(directory)
     raw = directory / "raw.duckdb"
     measure(dbt_parse(workplace))
@@ -122,7 +122,7 @@ def identity_figures(directory: Path, *, say: Say, records: int = RECORDS) -> It
     yield Figure(
         "identity ÷ union-find of its links",
         ours.cpu / peer.cpu,
-        f"CPU {ours.cpu:.1f} s ÷ {peer.cpu:.1f} s; networkx gets the links ready made, at {peer.peak / 1e6:,.0f} MB",
+        f"CPU {ours.cpu:.1f} s ÷ {peer.cpu:.1f} s; networkx gets the links; {peer.peak / 1e6:,.0f} MB",
     )
 
 
@@ -143,13 +143,12 @@ def _counts(warehouse: Path) -> str:
     import duckdb
 
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        row = connection.execute(
+        [counts] = connection.execute(
             "select (select count(*) from identity.identity_identifiers), "
             "(select count(*) from identity.identity_links), "
             "(select count(distinct customer_id) from identity.customer_ids)"
-        ).fetchone()
-    assert row
-    return "{:,} identifiers, {:,} links, {:,} customers".format(*row)
+        ).fetchall()
+    return "{:,} identifiers, {:,} links, {:,} customers".format(*counts)
 
 
 def _write(line: str) -> None:

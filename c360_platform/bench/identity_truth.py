@@ -1,12 +1,16 @@
-"""How many pairs of records identity finds, and how many it makes up, against the synthetic world's own truth.
+"""How many pairs of records identity finds, and how many it makes up, against the synthetic shop's truth.
 
-Belongs here: which record of the models is whose in the world, and the two shares by what was planted. Does not
-belong here: what is planted (sandbox/world) and what must come out; tests and the benchmark say that.
+Belongs here: which record of the models is whose in the world, and the two shares by what was planted. Does
+not belong here: what is planted (sandbox/world) and what must come out; tests and the benchmark say that.
+
+Run as a module it makes a shop and judges it: python -m c360_platform.bench.identity_truth [CUSTOMERS]
 """
 
 from __future__ import annotations
 
 import sqlite3
+import sys
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ALL: Final = "all"
-# Records without any address or phone that is somebody's (Amazon's, sales at a till, placeholders) cannot be found by any
-# rule, so they count for precision alone.
+# Records without any address or phone that is somebody's (Amazon's, sales at a till, placeholders) cannot be
+# found by any rule, so they count for precision alone.
 _TRUTH: Final = """
 create or replace temp table owned as
 with known as (
@@ -97,8 +101,8 @@ order by pairs desc, variant
 class PairScore:
     """Pairs of records of which at least one has the variant (`world.defects`; 'none' and 'all' besides).
 
-    `pairs` are those of one person, `found` those of them with one customer id, `right` the same with records that
-    cannot be found, `wrong` pairs of two people with one customer id.
+    `pairs` are those of one person, `found` those of them with one customer id, `right` the same with records
+    that cannot be found, `wrong` pairs of two people with one customer id.
     """
 
     variant: str
@@ -137,15 +141,17 @@ select * exclude (created_at, updated_at), make_timestamptz(created_at) as creat
 from profiles;
 create schema if not exists zendesk;
 create or replace table zendesk.users as
-select unnest(from_json(body, '{"id": "varchar", "external_id": "varchar", "email": "varchar", "phone": "varchar",
-    "name": "varchar", "role": "varchar", "locale": "varchar", "active": "boolean", "verified": "boolean",
-    "permanently_deleted": "boolean", "created_at": "timestamptz", "updated_at": "timestamptz"}'))
+select unnest(from_json(body, '{
+    "id": "varchar", "external_id": "varchar", "email": "varchar", "phone": "varchar", "name": "varchar",
+    "role": "varchar", "locale": "varchar", "active": "boolean", "verified": "boolean",
+    "permanently_deleted": "boolean", "created_at": "timestamptz", "updated_at": "timestamptz"
+}'))
 from users;
 """
 
 
 def load_people_of_the_sandbox(connection: duckdb.DuckDBPyConnection, sandbox: Path) -> None:
-    """Klaviyo's profiles and Zendesk's users as raw tables, past HTTP: what identity reads of them and nothing else."""
+    """Klaviyo's profiles and Zendesk's users as raw tables, past HTTP: what identity reads of them."""
     import pyarrow as pa
 
     with closing(sqlite3.connect(sandbox)) as store:
@@ -165,3 +171,33 @@ def pair_scores(connection: duckdb.DuckDBPyConnection) -> dict[str, PairScore]:
     """Scores of a built home by variant, `ALL` first. The connection needs `world` and `identity`."""
     connection.execute(_TRUTH)
     return {row[0]: PairScore(*row) for row in connection.execute(_SCORES).fetchall()}
+
+
+def _judge(customers: int) -> None:
+    import duckdb
+
+    from c360_platform.bench.build_ratio import dbt_command, dbt_parse
+    from c360_platform.bench.processes import measure
+    from c360_platform.bench.workplace import AS_OF, SEED, make_workplace
+    from c360_platform.dbt_manifest import dbt_arguments
+    from c360_platform.sandbox.world import make_world
+
+    with tempfile.TemporaryDirectory(prefix="c360-bench-") as directory:
+        workplace = make_workplace(Path(directory) / "truth")
+        settings = workplace.settings
+        make_world(
+            settings.warehouse_path, settings.sandbox_path, customers=customers, seed=SEED, as_of=AS_OF
+        )
+        with duckdb.connect(settings.warehouse_path) as connection:
+            load_people_of_the_sandbox(connection, settings.sandbox_path)
+        measure(dbt_parse(workplace))
+        models = ["--exclude-resource-types", "test", "unit_test", "--select", "+identity_report"]
+        built = measure(dbt_command(workplace, ["build", *dbt_arguments(settings), *models]))
+        sys.stdout.write(f"{customers:,} customers; staging and identity: {built.cpu:.0f} s CPU\n")
+        with duckdb.connect(settings.warehouse_path) as connection:
+            for score in pair_scores(connection).values():
+                sys.stdout.write(f"{score}\n")
+
+
+if __name__ == "__main__":
+    _judge(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

@@ -1,7 +1,7 @@
 """Records that tests make up, and what identity makes of them.
 
-Belongs here: writing records as the staging layer gives them, building identity for a day, reading who is one customer.
-Does not belong here: what must be true; the tests say that.
+Belongs here: writing records as the staging layer gives them, building identity for a day, reading who is one
+customer. Does not belong here: what must be true; the tests say that.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ _RECORDS = """
 create schema identity;
 create schema staging;
 create table identity.identity_records (
-    record_key varchar, source varchar, source_id varchar, is_channel boolean, account_key varchar, email varchar,
-    has_verified_email boolean, phone varchar, first_name varchar, last_name varchar, country_code varchar,
-    language varchar, postal_code varchar, city varchar, birth_date date, accepts_marketing boolean,
-    created_at timestamptz, updated_at timestamptz
+    record_key varchar, source varchar, source_id varchar, is_channel boolean, account_key varchar,
+    email varchar, has_verified_email boolean, phone varchar, first_name varchar, last_name varchar,
+    country_code varchar, language varchar, postal_code varchar, city varchar, birth_date date,
+    accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
 );
 create table staging.stg_orders (
-    customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar, ordered_at timestamptz
+    customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar,
+    ordered_at timestamptz
 );
 """
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
@@ -84,7 +85,9 @@ class People:
 
     def chain(self, prefix: str, keys: Iterable[int]) -> set[str]:
         """Accounts of which each shares one address with the next, through their orders."""
-        members = [self.add(f"{prefix}:{key:05}", email=f"{prefix}{n}@x.example") for n, key in enumerate(keys)]
+        members = [
+            self.add(f"{prefix}:{key:05}", email=f"{prefix}{n}@x.example") for n, key in enumerate(keys)
+        ]
         for n, member in enumerate(members[:-1]):
             self.order(member, email=f"{prefix}{n + 1}@x.example")
         return set(members)
@@ -114,7 +117,7 @@ class IdentityHome:
         full_refresh: bool = False,
         also: Iterable[str] = (),
     ) -> dict[str, str]:
-        """Build identity as of a day from the people, or those of them with `keys`; the customer of every record."""
+        """Build identity as of a day from the people, or those with `keys`; the customer of every record."""
         chosen = [{"record_key": key, **people.records[key]} for key in (keys or people.records)]
         if shuffle is not None:
             random.Random(shuffle).shuffle(chosen)
@@ -129,7 +132,8 @@ class IdentityHome:
             connection.execute("truncate seeds.identity_decisions")
             for decision in people.decisions:
                 connection.execute(
-                    "insert into seeds.identity_decisions (record_key_a, record_key_b, decision) values (?, ?, ?)",
+                    "insert into seeds.identity_decisions (record_key_a, record_key_b, decision) "
+                    "values (?, ?, ?)",
                     decision,
                 )
         self.dbt.build(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import date
 from typing import Any
 
@@ -54,7 +55,9 @@ def guards(cases: Cases) -> None:
     alone += [people.add(f"crm:role{n}", email="info@praxis.example") for n in range(3)]
     alone += [people.add(f"crm:till{n}", email="till@x.example") for n in range(201)]
     alone += [people.add(f"crm:desk{n}", email="desk@x.example", name=f"P{chr(97 + n)} Q") for n in range(11)]
-    alone += [people.add(f"crm:hotline{n}", phone="+4915100000002", name=f"P{n} A{chr(97 + n)}") for n in range(6)]
+    alone += [
+        people.add(f"crm:hotline{n}", phone="+4915100000002", name=f"P{n} A{chr(97 + n)}") for n in range(6)
+    ]
     alone += [people.add(f"crm:null{n}") for n in range(300)]
     alone += [people.add(f"crm:nameless{n}", phone="+4915100000003") for n in range(5)]
     alone += [people.add(f"crm:kunde{n}", phone="+4915100000004", name="Kunde Unbekannt") for n in range(3)]
@@ -62,7 +65,10 @@ def guards(cases: Cases) -> None:
     alone += [people.add(f"crm:born{n}", **filled_in) for n in range(3)]
     alone += [people.add(f"crm:future{n}", name="Ute Fuchs", birth_date=date(2031, 1, 1)) for n in range(2)]
     alone += [people.add(f"klaviyo:ghost{n}", account_key="shopify:none") for n in range(2)]
-    alone += [people.add(f"crm:child{n}", phone="+4915100000005", name=f"{name} Roth") for n, name in enumerate("ÄBC")]
+    alone += [
+        people.add(f"crm:child{n}", phone="+4915100000005", name=f"{name} Roth")
+        for n, name in enumerate("ÄBC")
+    ]
     alone += [people.add(f"amazon:relay{n}", name="Max Kuhn", postal_code="10115") for n in range(4)]
     for record in alone:
         cases.expect(f"nobody else's: {record}", {record})
@@ -117,8 +123,10 @@ def spellings(cases: Cases) -> None:
     )  # fmt: skip
     cases.expect(
         "plus tags, and dots where the provider ignores them",
-        {people.add("crm:tag1", email="ida.wolf@gmail.com"), people.add("crm:tag2", email="i.dawolf+a@googlemail.com")},
-        {people.add("crm:tag3", email="ida.wolf@x.example"), people.add("crm:tag4", email="ida.wolf+b@x.example")},
+        {people.add("crm:tag1", email="ida.wolf@gmail.com"),
+         people.add("crm:tag2", email="i.dawolf+a@googlemail.com")},
+        {people.add("crm:tag3", email="ida.wolf@x.example"),
+         people.add("crm:tag4", email="ida.wolf+b@x.example")},
         {people.add("crm:tag5", email="idawolf@x.example")},
         {people.add("crm:tag6", email="+@x.example")},
         {people.add("crm:tag7", email="+b@x.example")},
@@ -126,7 +134,8 @@ def spellings(cases: Cases) -> None:
     born: dict[str, Any] = {"birth_date": date(1980, 5, 6)}
     cases.expect(
         "a name with a date of birth, and a mailbox with it",
-        {people.add("webshop:born1", name="Jördis Voß", **born), people.add("webshop:born2", name="Joerdis Voss", **born)},
+        {people.add("webshop:born1", name="Jördis Voß", **born),
+         people.add("webshop:born2", name="Joerdis Voss", **born)},
         {people.add("webshop:born3", name="Ina Voß", **born)},
         {people.add("webshop:box1", email="m.lang@gmial.example", **born),
          people.add("webshop:box2", email="m.lang@gmail.example", name="Mia", **born)},
@@ -138,7 +147,8 @@ def objections(cases: Cases) -> None:
     hans: dict[str, Any] = {"phone": "+4915100000010", "name": "Hans Kuhn"}
     cases.expect(
         "two confirmed addresses at one shop hold the weak links of all",
-        {people.add("shopify:hans1", verified="h1@x.example", **hans), people.add("crm:hans1", email="h1@x.example")},
+        {people.add("shopify:hans1", verified="h1@x.example", **hans),
+         people.add("crm:hans1", email="h1@x.example")},
         {people.add("shopify:hans2", verified="h2@x.example", **hans)},
         {people.add("crm:hans3", **hans)},
     )  # fmt: skip
@@ -171,8 +181,8 @@ def objections(cases: Cases) -> None:
     rita: dict[str, Any] = {"phone": "+4915100000014", "name": "Rita Kuhn"}
     cases.expect(
         "never outweighs weak links",
-        {people.add("crm:rita1", **rita)}, {people.add("crm:rita2", **rita)}, {people.add("crm:rita3", **rita)},
-    )  # fmt: skip
+        *({people.add(f"crm:rita{n}", **rita)} for n in (1, 2, 3)),
+    )
     decisions.append(("crm:rita1", "crm:rita3", "never"))
     decisions.append(("crm:rita1", "crm:rita1", "never"))
     chain = sorted(people.chain("never", range(9)))
@@ -197,7 +207,9 @@ def random_graphs(cases: Cases) -> None:
             for address in draw.sample(range(addresses), draw.randint(0, min(3, addresses))):
                 cases.people.order(record, email=f"g{number}a{address}@x.example")
                 graph.add_edge(record, address)
-        components = ({node for node in part if isinstance(node, str)} for part in networkx.connected_components(graph))
+        components = (
+            {node for node in part if isinstance(node, str)} for part in networkx.connected_components(graph)
+        )
         cases.expect(f"graph {number}", *(part for part in components if part))
 
 
@@ -239,8 +251,6 @@ def test_the_projects_own_tests_see_that_links_and_customers_agree(
     home: IdentityHome, customers: dict[str, str]
 ) -> None:
     tests = ("assert_links_stay_within_customers", "assert_customers_hold_together")
-    assert home.test(*tests) == ""
-
     kept = home.warehouse.read_bytes()
     with duckdb.connect(str(home.warehouse)) as connection:
         for mistake in (
@@ -251,13 +261,14 @@ def test_the_projects_own_tests_see_that_links_and_customers_agree(
             connection.execute(mistake)
     said = home.test(*tests)
     home.warehouse.write_bytes(kept)
-    assert "Got 1 result" in said.partition(tests[0])[2], said
-    assert "Got 2 results" in said, said
+    assert re.findall(r"Got (\d+) results?", said) == ["1", "2"], said
 
 
 def test_every_link_says_why_and_nothing_about_whom(home: IdentityHome, customers: dict[str, str]) -> None:
     held = dict(
-        home.rows("select held_because, count(*) from identity.identity_links where is_held group by held_because")
+        home.rows(
+            "select held_because, count(*) from identity.identity_links where is_held group by held_because"
+        )
     )
     assert held == {
         "verified_emails": 2,
@@ -278,7 +289,9 @@ def test_the_report_counts_what_was_dropped_and_names_who_needs_a_look(
 ) -> None:
     report = {
         (topic, item): (n, look)
-        for topic, item, n, look in home.rows("select topic, item, n, needs_a_look from identity.identity_report")
+        for topic, item, n, look in home.rows(
+            "select topic, item, n, needs_a_look from identity.identity_report"
+        )
     }
     dropped = {item: n for (topic, item), (n, _) in report.items() if topic == "dropped_identifiers"}
     assert dropped == {

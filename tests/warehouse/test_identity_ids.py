@@ -1,4 +1,4 @@
-"""Ids of customers over days: what arrives, changes and goes moves only the customers concerned, and everything is logged.
+"""Ids of customers over days: what comes, changes and goes moves only the customers concerned, and is logged.
 
 One timeline of builds, in which every test has records of its own.
 """
@@ -15,7 +15,7 @@ import pytest
 from tests.warehouse.dbt_process import DbtProcess
 from tests.warehouse.identity_home import IdentityHome, People, groups
 
-MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 6, day) for day in range(1, 6))
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 6, day) for day in range(1, 5))
 LONG_AGO = date(2026, 5, 1)
 Ids = dict[str, str]
 
@@ -95,15 +95,21 @@ def timeline(dbt_process: DbtProcess) -> Timeline:
     for n in range(5):
         people.add(f"crm:{n}", email="a@x.example", created_at=since(2020 + n))
 
-    late = {key for n, key in enumerate(sorted(people.records)) if n % 2 and ("sameday" in key or "nextday" in key)}
+    late = {
+        key
+        for n, key in enumerate(sorted(people.records))
+        if n % 2 and ("sameday" in key or "nextday" in key)
+    }
     line.build("monday", MONDAY, keys=people.records.keys() - late)
-    line.build("monday evening", MONDAY, keys=[key for key in people.records if key not in late or "sameday" in key])
+    line.build(
+        "monday evening", MONDAY, keys=[key for key in people.records if key not in late or "sameday" in key]
+    )
 
     people.order("shopify:young", email="old@x.example")
     people.records["crm:0"]["email"] = "b@x.example"
     line.build("tuesday", TUESDAY, shuffle=1)
     decisions.append(("shopify:old", "shopify:young", "never"))
-    line.build("tuesday evening", TUESDAY)
+    line.build("tuesday evening", TUESDAY, keys=[key for key in people.records if not key.startswith("crm:")])
     decisions.clear()
 
     people.records["crm:3"]["email"] = people.records["crm:4"]["email"] = "c@x.example"
@@ -115,8 +121,7 @@ def timeline(dbt_process: DbtProcess) -> Timeline:
     line.build("wednesday", WEDNESDAY)
 
     decisions.append(("shopify:old", "shopify:young", "never"))
-    line.build("thursday", THURSDAY, keys=[key for key in people.records if not key.startswith("crm:")])
-    line.build("friday", FRIDAY, full_refresh=True)
+    line.build("thursday", THURSDAY, full_refresh=True)
     return line
 
 
@@ -127,7 +132,9 @@ def test_what_arrives_within_a_day_has_the_ids_of_the_whole(timeline: Timeline) 
     assert of(ids, "whole", "sameday") == ids_of_the_oldest(timeline.people, of(ids, "whole", "sameday"))
 
 
-def test_what_arrives_a_day_later_joins_the_same_customers_under_the_ids_that_they_have(timeline: Timeline) -> None:
+def test_what_arrives_a_day_later_joins_the_same_customers_under_the_ids_that_they_have(
+    timeline: Timeline,
+) -> None:
     before, ids = of(timeline.ids["monday evening"], "nextday"), of(timeline.ids["tuesday"], "nextday")
 
     assert {frozenset(key.replace("nextday", "whole") for key in group) for group in groups(ids)} == groups(
@@ -148,7 +155,7 @@ def test_nothing_moves_while_nothing_changes(timeline: Timeline) -> None:
 
 
 def test_only_the_customers_concerned_move_and_the_log_says_why(timeline: Timeline) -> None:
-    tuesday, wednesday = timeline.ids["tuesday evening"], timeline.ids["wednesday"]
+    tuesday, wednesday = timeline.ids["tuesday"], timeline.ids["wednesday"]
 
     survivor, ended = made_of("leftsteady:00000"), made_of("rightsteady:00000")
     moved = {record for record in of(tuesday, "whole", "sameday", "nextday", "steady")
@@ -165,14 +172,10 @@ def test_only_the_customers_concerned_move_and_the_log_says_why(timeline: Timeli
 
 
 def test_a_source_that_was_empty_for_a_day_comes_back_as_it_was(timeline: Timeline) -> None:
-    wednesday, thursday, friday = (timeline.ids[day] for day in ("wednesday", "thursday", "friday"))
+    tuesday, evening, wednesday = (timeline.ids[name] for name in ("tuesday", "tuesday evening", "wednesday"))
 
-    assert not of(thursday, "whole").keys() & {key for key in wednesday if key.startswith("crm:")}
-    assert friday.keys() == wednesday.keys()
-    assert {key for key in friday if friday[key] != wednesday[key]} == {"shopify:young", "crm:young"}
-    assert [change[:4] for change in timeline.changes["friday"]] == [
-        (made_of("shopify:old"), made_of("shopify:young"), "split", 1)
-    ], "what was decided meanwhile"
+    assert tuesday.keys() - evening.keys() == {key for key in tuesday if key.startswith("crm:")}
+    assert of(wednesday, "whole", "sameday", "nextday") == of(tuesday, "whole", "sameday", "nextday")
 
 
 def test_a_decision_undoes_a_merge_and_both_ids_are_back(timeline: Timeline) -> None:
@@ -182,14 +185,15 @@ def test_a_decision_undoes_a_merge_and_both_ids_are_back(timeline: Timeline) -> 
 
     assert told["monday"] == [old, young, young]
     assert told["tuesday"] == told["wednesday"] == [old, old, old]
-    assert told["tuesday evening"] == [old, young, young], "of several builds of a day the last one counts"
-    assert told["thursday"] == [old, young, None]
-    assert told["friday"] == [old, young, young], "the younger one is larger, and yet both are who they were"
+    assert told["tuesday evening"] == [old, young, None], "of several builds of a day the last one counts"
+    assert told["thursday"] == [old, young, young], (
+        "the younger one is larger, and yet both are who they were"
+    )
     merge = (young, old, "merge", 2, "email", None)
     assert (*merge, False) in timeline.changes["tuesday"]
     assert (*merge, True) in timeline.changes["tuesday evening"]
-    assert (*merge, False) in timeline.changes["wednesday"]
-    assert timeline.changes["thursday"] == {(old, young, "split", 1, "email", "decision", False)}
+    assert (young, old, "merge", 1, "email", None, False) in timeline.changes["wednesday"], "the other was away"
+    assert timeline.changes["thursday"] == {(old, young, "split", 2, "email", "decision", False)}
 
 
 def test_the_larger_part_keeps_an_id_and_a_new_id_is_nobodys(timeline: Timeline) -> None:
@@ -203,7 +207,7 @@ def test_the_larger_part_keeps_an_id_and_a_new_id_is_nobodys(timeline: Timeline)
 
 def test_a_day_in_the_past_is_told_in_todays_ids_and_rewrites_nothing(timeline: Timeline) -> None:
     before = timeline.map()
-    people, ids = timeline.people, timeline.ids["friday"]
+    people, ids = timeline.people, timeline.ids["thursday"]
     known = [key for key in people.records if "nextday" not in key]
     people.add("crm:back then", email="then@x.example")
 

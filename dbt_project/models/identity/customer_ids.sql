@@ -34,14 +34,14 @@ links as (
 both_ends as (
 
     select
-        case when side = 0 then record_key else anchor_key end as record_key,
-        case rule
-            {%- for rule in rules %}
-            when '{{ rule }}' then {{ loop.index }}
-            {%- endfor %}
-        end as precedence
+        record_key,
+        rule
     from links
-    cross join {{ x_unnest('[0, 1]', 'side') }}
+    union all
+    select
+        anchor_key as record_key,
+        rule
+    from links
 
 ),
 
@@ -49,7 +49,13 @@ matched as (
 
     select
         record_key,
-        min(precedence) as precedence
+        min(
+            case rule
+                {%- for rule in rules %}
+                when '{{ rule }}' then {{ loop.index }}
+                {%- endfor %}
+            end
+        ) as precedence
     from both_ends
     group by record_key
 

@@ -24,14 +24,22 @@ links as (
 
 ),
 
+known as (
+
+    select * from {{ ref('identity_map') }}
+    where changed_on = {{ as_of() }}
+
+),
+
 moved as (
 
     select
-        record_key,
-        previous_customer_id as from_customer_id,
-        customer_id as to_customer_id
-    from {{ ref('identity_map') }}
-    where changed_on = {{ as_of() }}
+        known.record_key,
+        known.previous_customer_id as from_customer_id,
+        known.customer_id as to_customer_id
+    from known
+    inner join customer_ids
+        on known.record_key = customer_ids.record_key
 
 ),
 
@@ -39,10 +47,15 @@ both_ways as (
 
     select
         *,
-        case when side = 0 then record_key else anchor_key end as moved_key,
-        case when side = 0 then anchor_key else record_key end as other_key
+        record_key as moved_key,
+        anchor_key as other_key
     from links
-    cross join {{ x_unnest('[0, 1]', 'side') }}
+    union all
+    select
+        *,
+        anchor_key as moved_key,
+        record_key as other_key
+    from links
 
 ),
 
@@ -62,7 +75,7 @@ evidence as (
                 case when both_ways.is_held then 0 else 1 end,
                 both_ways.strength,
                 both_ways.link_key,
-                both_ways.side
+                both_ways.moved_key
         ) as evidence_rank
     from moved
     inner join both_ways
@@ -71,10 +84,10 @@ evidence as (
         on both_ways.other_key = customer_ids.record_key
     left join moved as others
         on both_ways.other_key = others.record_key
-    where case
-        when both_ways.is_held then customer_ids.customer_id = moved.from_customer_id
-        else coalesce(others.from_customer_id, customer_ids.customer_id) != moved.from_customer_id
-    end
+    where both_ways.is_held
+        and customer_ids.customer_id = moved.from_customer_id
+        or not both_ways.is_held
+        and coalesce(others.from_customer_id, customer_ids.customer_id) != moved.from_customer_id
 
 ),
 
@@ -120,7 +133,18 @@ present as (
 
 ),
 
-{% if is_incremental() -%}
+stored as (
+
+    {% if is_incremental() -%}
+    select * from {{ this }}
+    where changed_on = {{ as_of() }}
+    {%- else -%}
+    select * from present
+    where change_key is null
+    {%- endif %}
+
+),
+
 undone as (
 
     select
@@ -135,22 +159,42 @@ undone as (
         stored.held_because,
         true as is_undone,
         stored.changed_on
-    from {{ this }} as stored
+    from stored
     left join present
         on stored.change_key = present.change_key
-    where stored.changed_on = {{ as_of() }}
-        and present.change_key is null
+    where present.change_key is null
 
 ),
 
-{% endif -%}
 final as (
 
-    select * from present
-    {%- if is_incremental() %}
+    select
+        change_key,
+        kind,
+        from_customer_id,
+        to_customer_id,
+        records,
+        link_key,
+        rule,
+        identifier_hash,
+        held_because,
+        is_undone,
+        changed_on
+    from present
     union all
-    select * from undone
-    {%- endif %}
+    select
+        change_key,
+        kind,
+        from_customer_id,
+        to_customer_id,
+        records,
+        link_key,
+        rule,
+        identifier_hash,
+        held_because,
+        is_undone,
+        changed_on
+    from undone
 
 )
 

@@ -204,11 +204,17 @@ disputed as (
 
 ),
 
+disputed_parts as (
+
+    select distinct part_key from disputed
+
+),
+
 disputed_records as (
 
     select placed.record_key
     from placed
-    inner join (select distinct part_key from disputed) as disputed_parts
+    inner join disputed_parts
         on placed.part_key = disputed_parts.part_key
 
 ),

@@ -2,11 +2,6 @@
 -- contacts, and the users that Google Analytics knows by an account's id.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
-{%- set ga4_precedence -%}
-    case customers.channel
-        {%- for channel in var('attribution_ga4_channels') %} when '{{ channel }}' then {{ loop.index }}{% endfor %} end
-{%- endset %}
-
 with
 
 customers as (
@@ -71,23 +66,23 @@ accounts as (
 
     select
         customers.customer_key as record_key,
-        channel as source,
-        source_customer_id as source_id,
+        customers.channel as source,
+        customers.source_customer_id as source_id,
         true as is_channel,
         cast(null as {{ type_text() }}) as account_key,
-        email,
-        email is not null and verified_accounts.customer_key is not null as has_verified_email,
-        phone,
-        first_name,
-        last_name,
-        country_code,
-        language,
-        postal_code,
-        city,
-        birth_date,
-        accepts_marketing,
-        created_at,
-        updated_at
+        customers.email,
+        customers.email is not null and verified_accounts.customer_key is not null as has_verified_email,
+        customers.phone,
+        customers.first_name,
+        customers.last_name,
+        customers.country_code,
+        customers.language,
+        customers.postal_code,
+        customers.city,
+        customers.birth_date,
+        customers.accepts_marketing,
+        customers.created_at,
+        customers.updated_at
     from customers
     left join verified_accounts
         on customers.customer_key = verified_accounts.customer_key
@@ -249,6 +244,21 @@ visitors as (
 
 ),
 
+named_accounts as (
+
+    select
+        source_customer_id as user_id,
+        customer_key,
+        case channel
+            {%- for channel in var('attribution_ga4_channels') %}
+            when '{{ channel }}' then {{ loop.index }}
+            {%- endfor %}
+        end as precedence
+    from customers
+    where channel in ('{{ var('attribution_ga4_channels') | join("', '") }}')
+
+),
+
 ga4 as (
 
     select
@@ -256,20 +266,23 @@ ga4 as (
         'ga4' as source,
         visitors.user_id as source_id,
         false as is_channel,
-        {{ x_min_by('customers.customer_key', ga4_precedence) }} as account_key,
+        {{ x_min_by('named_accounts.customer_key', 'named_accounts.precedence') }} as account_key,
         cast(null as {{ type_text() }}) as email,
         false as has_verified_email,
-        {%- for column in ['phone', 'first_name', 'last_name', 'country_code', 'language', 'postal_code', 'city'] %}
-        cast(null as {{ type_text() }}) as {{ column }},
-        {%- endfor %}
+        cast(null as {{ type_text() }}) as phone,
+        cast(null as {{ type_text() }}) as first_name,
+        cast(null as {{ type_text() }}) as last_name,
+        cast(null as {{ type_text() }}) as country_code,
+        cast(null as {{ type_text() }}) as language,
+        cast(null as {{ type_text() }}) as postal_code,
+        cast(null as {{ type_text() }}) as city,
         cast(null as date) as birth_date,
         false as accepts_marketing,
         min(visitors.created_at) as created_at,
         max(visitors.updated_at) as updated_at
     from visitors
-    inner join customers
-        on visitors.user_id = customers.source_customer_id
-    where customers.channel in ('{{ var('attribution_ga4_channels') | join("', '") }}')
+    inner join named_accounts
+        on visitors.user_id = named_accounts.user_id
     group by visitors.user_id
 
 ),

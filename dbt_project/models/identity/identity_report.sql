@@ -1,4 +1,4 @@
--- How identity does, without a word about anybody: figures to look at before and after rules change. No personal data.
+-- How identity does, without a word about anybody: figures to look at before and after rules change.
 with
 
 customer_ids as (
@@ -22,6 +22,7 @@ links as (
 identifiers as (
 
     select * from {{ ref('identity_identifiers') }}
+    where dropped_because is not null
 
 ),
 
@@ -39,106 +40,77 @@ ranked as (
 
     select
         *,
-        row_number() over (order by records desc, customer_id) as size_rank
+        row_number() over (order by records desc, customer_id asc) as size_rank
     from customers
 
 ),
 
-sizes as (
+counted as (
 
     select
         'largest_customers' as topic,
         customer_id as item,
         records as n,
-        cast(null as {{ type_double() }}) as share,
         records > {{ var('identity_max_records') }} as needs_a_look
     from ranked
     where size_rank <= 20
-
-),
-
-rules as (
-
+    union all
     select
         'links_by_rule' as topic,
         rule as item,
         count(*) as n,
-        {{ x_safe_divide('count(*)', '(select count(*) from links)') }} as share,
         false as needs_a_look
     from links
     where not is_held
     group by rule
-
-),
-
--- what a rule did: customers whose records it holds together, of all with more than one record
-merge_rates as (
-
-    select
-        'records_by_rule' as topic,
-        matched_on as item,
-        count(*) as n,
-        {{ x_safe_divide('count(*)', '(select count(*) from customer_ids)') }} as share,
-        false as needs_a_look
-    from customer_ids
-    group by matched_on
-
-),
-
-held as (
-
+    union all
     select
         'held_links' as topic,
         held_because as item,
         count(*) as n,
-        {{ x_safe_divide('count(*)', '(select count(*) from links)') }} as share,
         false as needs_a_look
     from links
     where is_held
     group by held_because
-
-),
-
-breadth as (
-
+    union all
     select
-        'sources_per_customer' as topic,
-        case when sources >= 4 then '4 or more' else cast(sources as {{ type_text() }}) end as item,
+        'records_by_rule' as topic,
+        matched_on as item,
         count(*) as n,
-        {{ x_safe_divide('count(*)', '(select count(*) from golden_records)') }} as share,
+        false as needs_a_look
+    from customer_ids
+    group by matched_on
+    union all
+    select
+        'customers_by_sources' as topic,
+        cast(sources as {{ type_text() }}) as item,
+        count(*) as n,
         false as needs_a_look
     from golden_records
-    group by 2
-
-),
-
-dropped as (
-
+    group by sources
+    union all
     select
         'dropped_identifiers' as topic,
         kind || ': ' || dropped_because as item,
         count(distinct identifier_hash) as n,
-        {{ x_safe_divide('count(*)', '(select count(*) from identifiers)') }} as share,
         dropped_because in ('too_many_records', 'too_many_names') as needs_a_look
     from identifiers
-    where dropped_because is not null
     group by kind, dropped_because
 
 ),
 
 final as (
 
-    select * from sizes
-    union all
-    select * from rules
-    union all
-    select * from merge_rates
-    union all
-    select * from held
-    union all
-    select * from breadth
-    union all
-    select * from dropped
+    select
+        topic,
+        item,
+        n,
+        case
+            when topic != 'largest_customers'
+                then {{ x_safe_divide('n', 'sum(n) over (partition by topic)') }}
+        end as share,
+        needs_a_look
+    from counted
 
 )
 

@@ -1,4 +1,4 @@
--- Who each customer is: what identity takes for true of them, how the shop won them, and whether they may be written to.
+-- Who each customer is: what identity takes for true, how the shop won them, and whether they may be written to.
 {{ warehouse_layout(cluster_by=['customer_id']) }}
 
 with
