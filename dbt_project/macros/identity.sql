@@ -24,7 +24,11 @@
 
 {#- Both names in the order of the alphabet, because forms swap them; null when one is missing. -#}
 {% macro full_name_match_key(first_name, last_name) -%}
-    least({{ first_name }}, {{ last_name }}) || ' ' || greatest({{ first_name }}, {{ last_name }})
+    {#- DuckDB's least() passes over nulls -#}
+    case
+        when {{ first_name }} < {{ last_name }} then {{ first_name }} || ' ' || {{ last_name }}
+        else {{ last_name }} || ' ' || {{ first_name }}
+    end
 {%- endmacro %}
 
 {#- Text by whose order records are older and younger, and whose last part is the record's key: created first, then by

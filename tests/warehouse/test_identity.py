@@ -60,6 +60,7 @@ def guards(cases: Cases) -> None:
     ]
     alone += [people.add(f"crm:null{n}") for n in range(300)]
     alone += [people.add(f"crm:nameless{n}", phone="+4915100000003") for n in range(5)]
+    alone += [people.add(f"crm:half{n}", phone="+4915100000015", name="Anna") for n in range(2)]
     alone += [people.add(f"crm:kunde{n}", phone="+4915100000004", name="Kunde Unbekannt") for n in range(3)]
     filled_in, born = {"name": "Ute Fuchs", "birth_date": date(1970, 1, 1)}, date(1971, 3, 4)
     alone += [people.add(f"crm:born{n}", **filled_in) for n in range(3)]

@@ -192,7 +192,9 @@ def test_a_decision_undoes_a_merge_and_both_ids_are_back(timeline: Timeline) -> 
     merge = (young, old, "merge", 2, "email", None)
     assert (*merge, False) in timeline.changes["tuesday"]
     assert (*merge, True) in timeline.changes["tuesday evening"]
-    assert (young, old, "merge", 1, "email", None, False) in timeline.changes["wednesday"], "the other was away"
+    assert (young, old, "merge", 1, "email", None, False) in timeline.changes["wednesday"], (
+        "the other was away"
+    )
     assert timeline.changes["thursday"] == {(old, young, "split", 2, "email", "decision", False)}
 
 
