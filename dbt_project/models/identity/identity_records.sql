@@ -2,6 +2,8 @@
 -- contacts, and the users that Google Analytics knows by an account's id.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
+{%- set ga4_channels = var('attribution_ga4_channels') %}
+
 with
 
 customers as (
@@ -250,12 +252,14 @@ named_accounts as (
         source_customer_id as user_id,
         customer_key,
         case channel
-            {%- for channel in var('attribution_ga4_channels') %}
+            {%- for channel in ga4_channels %}
             when '{{ channel }}' then {{ loop.index }}
             {%- endfor %}
         end as precedence
     from customers
-    where channel in ('{{ var('attribution_ga4_channels') | join("', '") }}')
+    where channel in (
+        '{{ ga4_channels | join("', '") }}'
+    )
 
 ),
 
