@@ -257,9 +257,6 @@ named_accounts as (
             {%- endfor %}
         end as precedence
     from customers
-    where channel in (
-        '{{ ga4_channels | join("', '") }}'
-    )
 
 ),
 
@@ -287,6 +284,7 @@ ga4 as (
     from visitors
     inner join named_accounts
         on visitors.user_id = named_accounts.user_id
+        and named_accounts.precedence is not null
     group by visitors.user_id
 
 ),
