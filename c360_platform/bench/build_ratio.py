@@ -52,7 +52,7 @@ def dbt_build(workplace: Workplace, raw: Path, *, with_tests: bool = True) -> Co
 
     settings = workplace.settings
     skipped = [] if with_tests else ["--exclude-resource-type", "test"]
-    return _dbt(
+    return dbt_command(
         workplace,
         [*build_arguments(settings), *skipped],
         prepare=lambda: _start_from(raw, settings.warehouse_path),
@@ -63,12 +63,13 @@ def dbt_parse(workplace: Workplace) -> Command:
     """What every build but the first one of a home finds done."""
     from c360_platform.dbt_manifest import dbt_arguments
 
-    return _dbt(workplace, ["parse", *dbt_arguments(workplace.settings)])
+    return dbt_command(workplace, ["parse", *dbt_arguments(workplace.settings)])
 
 
-def _dbt(
+def dbt_command(
     workplace: Workplace, arguments: list[str], *, prepare: Callable[[], object] = lambda: None
 ) -> Command:
+    """Any dbt command on the workplace's project and warehouse."""
     from c360_platform.dbt_manifest import dbt_executable, dbt_variables
 
     settings, target = workplace.settings, str(_target(workplace))

@@ -57,7 +57,7 @@ def models_figures(directory: Path, *, shop: Shop, say: Say) -> Iterator[Figure]
     ours.prepare()
     built = measure(ours)
     say(f"  dbt build: {_words(built)}")
-    say(f"  {_slowest(workplace)}")
+    say(f"  {slowest(workplace)}")
     statements = directory / "statements.json"
     plain = list(plain_statements(workplace))
     statements.write_text(json.dumps(plain))
@@ -94,7 +94,8 @@ def _words(cost: Cost) -> str:
     return f"CPU {cost.cpu:.1f} s, wall {cost.wall:.1f} s, at most {cost.peak / 1e6:,.0f} MB"
 
 
-def _slowest(workplace: Workplace) -> str:
+def slowest(workplace: Workplace) -> str:
+    """The models of the workplace's last build that took longest, in words."""
     results = json.loads((workplace.settings.home / "target" / "run_results.json").read_text())["results"]
     models = {
         result["unique_id"].rpartition(".")[2]: result["execution_time"]

@@ -72,3 +72,17 @@
 {% macro x_md5(text) %}{{ return(adapter.dispatch('x_md5')(text)) }}{% endmacro %}
 {% macro default__x_md5(text) %}md5({{ text }}){% endmacro %}
 {% macro bigquery__x_md5(text) %}to_hex(md5({{ text }})){% endmacro %}
+
+{#- Text whose accents are one character with their letter, where Unicode has one (form NFC). -#}
+{% macro x_nfc(text) %}{{ return(adapter.dispatch('x_nfc')(text)) }}{% endmacro %}
+{% macro default__x_nfc(text) %}nfc_normalize({{ text }}){% endmacro %}
+{% macro bigquery__x_nfc(text) %}normalize({{ text }}, nfc){% endmacro %}
+
+{#- The letters of a text without their accents. -#}
+{% macro x_letters(text) %}{{ return(adapter.dispatch('x_letters')(text)) }}{% endmacro %}
+{% macro default__x_letters(text) -%}
+    regexp_replace(strip_accents({{ text }}), '[^\p{L}]+', '', 'g')
+{%- endmacro %}
+{% macro bigquery__x_letters(text) -%}
+    regexp_replace(normalize({{ text }}, nfd), r'[^\p{L}]+', '')
+{%- endmacro %}

@@ -1,7 +1,8 @@
--- Which customer each record belongs to. Records that share an e-mail are one customer; an
--- address of a role (info@, noreply@) names nobody, so such a record stands for itself. An id
--- follows from its key alone and is the same in every run.
+-- Which customer each record belongs to, and by which rule it does.
 {{ warehouse_layout(cluster_by=['record_key']) }}
+
+{%- set map = ref('identity_map') %}
+{%- set rules = ['decision', 'account', 'email', 'email_name', 'phone_name', 'name_birth_date', 'mailbox_birth_date'] %}
 
 with
 
@@ -11,32 +12,107 @@ records as (
 
 ),
 
-role_mailboxes as (
+clusters as (
 
-    select * from {{ ref('role_mailboxes') }}
+    select * from {{ ref('identity_clusters') }}
+
+),
+
+known as (
+
+    select * from {{ map }}
+
+),
+
+links as (
+
+    select * from {{ ref('identity_links') }}
+    where not is_held
+
+),
+
+both_ends as (
+
+    select
+        record_key,
+        rule
+    from links
+    union all
+    select
+        anchor_key as record_key,
+        rule
+    from links
 
 ),
 
 matched as (
 
     select
-        records.record_key,
-        case
-            when records.email is not null and role_mailboxes.local_part is null then records.email
-        end as email
-    from records
-    left join role_mailboxes
-        on {{ text_before('records.email', '@') }} = role_mailboxes.local_part
+        record_key,
+        min(
+            case rule
+                {%- for rule in rules %}
+                when '{{ rule }}' then {{ loop.index }}
+                {%- endfor %}
+            end
+        ) as precedence
+    from both_ends
+    group by record_key
 
 ),
+
+members as (
+
+    select
+        clusters.record_key,
+        clusters.cluster_key,
+        {{ record_seniority('records.created_at', 'clusters.record_key') }} as seniority
+    from clusters
+    inner join records
+        on clusters.record_key = records.record_key
+
+),
+
+{% if identity_map_is_ahead(map) -%}
+{{ assigned_customer_ids() }},
+
+assigned as (
+
+    select
+        members.record_key,
+        cluster_ids.customer_id
+    from members
+    inner join cluster_ids
+        on members.cluster_key = cluster_ids.cluster_key
+
+),
+{%- else -%}
+assigned as (
+
+    select
+        members.record_key,
+        known.customer_id
+    from members
+    inner join known
+        on members.record_key = known.record_key
+
+),
+{%- endif %}
 
 final as (
 
     select
-        record_key,
-        {{ x_md5("coalesce('email:' || email, 'record:' || record_key)") }} as customer_id,
-        case when email is null then 'own_id' else 'email' end as matched_on
-    from matched
+        assigned.record_key,
+        assigned.customer_id,
+        case matched.precedence
+            {%- for rule in rules %}
+            when {{ loop.index }} then '{{ rule }}'
+            {%- endfor %}
+            else 'own_id'
+        end as matched_on
+    from assigned
+    left join matched
+        on assigned.record_key = matched.record_key
 
 )
 

@@ -1,6 +1,8 @@
 -- Every record of a person that any source holds: accounts, guest orders, profiles, users,
--- contacts.
+-- contacts, and the users that Google Analytics knows by an account's id.
 {{ warehouse_layout(cluster_by=['record_key']) }}
+
+{%- set ga4_channels = var('attribution_ga4_channels') %}
 
 with
 
@@ -41,26 +43,51 @@ klaviyo_profiles as (
 
 ),
 
+sessions as (
+
+    select * from {{ ref('stg_ga4__sessions') }}
+    where user_id is not null
+
+),
+
+verified_accounts as (
+
+    {% for channel in var('channels_with_verified_emails') -%}
+    select customer_key from {{ ref('stg_' ~ channel ~ '__customers') }}
+    where has_verified_email
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- else -%}
+    select cast(null as {{ type_text() }}) as customer_key
+    {%- endfor %}
+
+),
+
 accounts as (
 
     select
-        customer_key as record_key,
-        channel as source,
-        source_customer_id as source_id,
+        customers.customer_key as record_key,
+        customers.channel as source,
+        customers.source_customer_id as source_id,
         true as is_channel,
-        email,
-        phone,
-        first_name,
-        last_name,
-        country_code,
-        language,
-        postal_code,
-        city,
-        birth_date,
-        accepts_marketing,
-        created_at,
-        updated_at
+        cast(null as {{ type_text() }}) as account_key,
+        customers.email,
+        customers.email is not null and verified_accounts.customer_key is not null as has_verified_email,
+        customers.phone,
+        customers.first_name,
+        customers.last_name,
+        customers.country_code,
+        customers.language,
+        customers.postal_code,
+        customers.city,
+        customers.birth_date,
+        customers.accepts_marketing,
+        customers.created_at,
+        customers.updated_at
     from customers
+    left join verified_accounts
+        on customers.customer_key = verified_accounts.customer_key
 
 ),
 
@@ -88,7 +115,9 @@ guests as (
             else substr(max(customer_key), length(channel) + 2)
         end as source_id,
         true as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         {{ x_max_by('email', 'order_key') }} as email,
+        false as has_verified_email,
         {{ x_max_by('phone', 'order_key') }} as phone,
         {{ x_max_by('first_name', 'order_key') }} as first_name,
         {{ x_max_by('last_name', 'order_key') }} as last_name,
@@ -112,7 +141,9 @@ crm as (
         'crm' as source,
         contact_id as source_id,
         false as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -135,7 +166,9 @@ stripe as (
         'stripe' as source,
         stripe_customer_id as source_id,
         false as is_channel,
+        cast(null as {{ type_text() }}) as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -158,7 +191,9 @@ zendesk as (
         'zendesk' as source,
         user_id as source_id,
         false as is_channel,
+        external_id as account_key,
         email,
+        email is not null and is_verified as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -181,7 +216,9 @@ klaviyo as (
         'klaviyo' as source,
         profile_id as source_id,
         false as is_channel,
+        external_id as account_key,
         email,
+        false as has_verified_email,
         phone,
         first_name,
         last_name,
@@ -194,6 +231,61 @@ klaviyo as (
         created_at,
         updated_at
     from klaviyo_profiles
+
+),
+
+-- Analytics is told an account's id without its shop: the first of the named shops that has it is meant.
+visitors as (
+
+    select
+        user_id,
+        min(started_at) as created_at,
+        max(ended_at) as updated_at
+    from sessions
+    group by user_id
+
+),
+
+named_accounts as (
+
+    select
+        source_customer_id as user_id,
+        customer_key,
+        case channel
+            {%- for channel in ga4_channels %}
+            when '{{ channel }}' then {{ loop.index }}
+            {%- endfor %}
+        end as precedence
+    from customers
+
+),
+
+ga4 as (
+
+    select
+        'ga4:' || visitors.user_id as record_key,
+        'ga4' as source,
+        visitors.user_id as source_id,
+        false as is_channel,
+        {{ x_min_by('named_accounts.customer_key', 'named_accounts.precedence') }} as account_key,
+        cast(null as {{ type_text() }}) as email,
+        false as has_verified_email,
+        cast(null as {{ type_text() }}) as phone,
+        cast(null as {{ type_text() }}) as first_name,
+        cast(null as {{ type_text() }}) as last_name,
+        cast(null as {{ type_text() }}) as country_code,
+        cast(null as {{ type_text() }}) as language,
+        cast(null as {{ type_text() }}) as postal_code,
+        cast(null as {{ type_text() }}) as city,
+        cast(null as date) as birth_date,
+        false as accepts_marketing,
+        min(visitors.created_at) as created_at,
+        max(visitors.updated_at) as updated_at
+    from visitors
+    inner join named_accounts
+        on visitors.user_id = named_accounts.user_id
+        and named_accounts.precedence is not null
+    group by visitors.user_id
 
 ),
 
@@ -210,6 +302,8 @@ final as (
     select * from zendesk
     union all
     select * from klaviyo
+    union all
+    select * from ga4
 
 )
 

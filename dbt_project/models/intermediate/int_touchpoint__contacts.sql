@@ -43,6 +43,12 @@ customer_ids as (
 
 ),
 
+customer_emails as (
+
+    select * from {{ ref('customer_emails') }}
+
+),
+
 origins as (
 
     select * from {{ ref('int_touchpoint__origins') }}
@@ -147,11 +153,15 @@ coupons as (
 
 ),
 
+-- where two customers share an address, it names neither
 known_by_email as (
 
-    select distinct customer_id
-    from customer_ids
-    where matched_on = 'email'
+    select
+        email,
+        min(customer_id) as customer_id
+    from customer_emails
+    group by email
+    having count(*) = 1
 
 ),
 
@@ -193,7 +203,7 @@ recorded as (
             else 'webshop:' || touchpoints.source_customer_id
         end = by_id.record_key
     left join known_by_email as by_email
-        on {{ x_md5("'email:' || touchpoints.email") }} = by_email.customer_id
+        on touchpoints.email = by_email.email
     where coalesce(touchpoints.source_customer_id, touchpoints.email, touchpoints.visitor_id) is not null
 
 ),

@@ -656,6 +656,26 @@ _CASES: tuple[Case, ...] = (
     ),
     # --- text.sql
     Case(
+        "x_nfc",
+        "x_nfc('v')",
+        {"v": "string"},
+        [("u\u0308n", "\u00fcn"), ("\u00fc", "\u00fc"), ("\u2126", "\u03a9"), ("", ""), (None, None)],
+    ),
+    Case(
+        "x_letters",
+        "x_letters('v')",
+        {"v": "string"},
+        [
+            ("von der heide-s\u00fc\u00df", "vonderheidesu\u00df"),
+            ("zoe\u0301", "zoe"),
+            ("\u03c3\u03bf\u03c6\u03af\u03b1 2.", "\u03c3\u03bf\u03c6\u03b9\u03b1"),
+            ("i\u0307\u0142", "i\u0142"),
+            ("\U0001f600 *", ""),
+            ("", ""),
+            (None, None),
+        ],
+    ),
+    Case(
         "x_split_part",
         "x_split_part('v', '-', 2)",
         {"v": "string"},

@@ -28,6 +28,7 @@ final as (
         coalesce(
             lower(email_marketing_consent_state) = 'subscribed', accepts_marketing, false
         ) as accepts_marketing,
+        coalesce(verified_email, false) as has_verified_email,
         created_at,
         updated_at
     from source
