@@ -35,6 +35,7 @@ def run_benchmarks(
     from c360_platform.bench import component_speed
     from c360_platform.bench.build_ratio import build_ratio
     from c360_platform.bench.definitions_ratio import definitions_ratio
+    from c360_platform.bench.identity_speed import identity_figures
     from c360_platform.bench.ingest_speed import ingest_memory, ingest_ratios
     from c360_platform.bench.models_speed import LONG as LONG_SHOP
     from c360_platform.bench.models_speed import Shop, models_figures
@@ -55,6 +56,7 @@ def run_benchmarks(
             lambda: [definitions_ratio(place / "definitions", rounds=rounds, say=say)],
             lambda: [build_ratio(place / "build", customers=customers, rounds=rounds, say=say)],
             lambda: models_figures(place / "models", shop=shop, say=say),
+            lambda: identity_figures(place / "identity", say=say),
             lambda: component_speed.component_figures(
                 place / "component", rounds=rounds, say=say, size=inputs
             ),
