@@ -20,7 +20,7 @@ class BigQueryDialect(Dialect):
     # A batch is a range of positions. Blocks of a cluster are as large as BigQuery likes, partitions are not:
     # reading one batch costs a few of 25,000 rows (there may be 10,000; what lies beyond has one of its own).
     plan_layout = (
-        "partition by range_bucket(position, generate_array(0, 100000000, 25000)) cluster by lane, operation"
+        "partition by range_bucket(position, generate_array(0, 100000000, 25000)) cluster by operation"
     )
 
     def layout(self, month_of: str, cluster_by: Sequence[str]) -> str:

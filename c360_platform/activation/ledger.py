@@ -26,6 +26,7 @@ from c360_platform.activation.batches import BatchRecords
 from c360_platform.activation.dialects import dialect_of
 from c360_platform.activation.errors import SyncFailed
 from c360_platform.activation.ledger_tables import Batch, Rejection, ledger_table, make_tables, within
+from c360_platform.activation.payloads import in_lanes
 from c360_platform.activation.rejections import RejectionRecords
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Ledger:
     def positions(self, lane: str) -> list[int]:
         """The positions of planned rows of a lane that are in no batch yet."""
         rows = self.warehouse.table(
-            f"select position from {self.plan} where lane = '{lane}' and not ({self.open_rows()})"
+            f"select position from {self.plan} where {in_lanes(lane)} and not ({self.open_rows()})"
         )
         return rows["position"].to_pylist()
 
@@ -151,7 +152,9 @@ class Ledger:
         table = ledger_table(self.warehouse, f"plan_{self.sync}_now")
         self.warehouse.execute(f"drop table if exists {table}")
         self.warehouse.append(table, found)
-        gone = f"{within(batches)} and lane <> 'remove' and position not in (select position from {table})"
+        gone = (
+            f"{within(batches)} and operation <> 'remove' and position not in (select position from {table})"
+        )
         people = [batch for batch in batches if batch.lane != "event"]
         statements: list[Statement] = [(f"delete from {self.plan} where {gone}", [])]
         if people:
@@ -206,7 +209,7 @@ class Ledger:
 
     def _planned_rows(self, batches: Sequence[Batch]) -> int:
         return self.number(
-            f"select count(*) as n from {self.plan} where {within(batches)} and lane <> 'remove'"
+            f"select count(*) as n from {self.plan} where {within(batches)} and operation <> 'remove'"
         )
 
     def add_batches(self, batches: Sequence[Batch], run_id: str, at: datetime) -> None:

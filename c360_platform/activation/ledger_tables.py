@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import booleans, integers, moments, texts
 from c360_platform.activation.dialects import Dialect
+from c360_platform.activation.payloads import in_lanes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,11 +175,12 @@ def ledger_table(warehouse: Warehouse, table: str) -> str:
 def make_tables(warehouse: Warehouse, dialect: Dialect) -> None:
     """Make what is missing of the tables; columns that a newer version has are added."""
     schema = warehouse.own_schema(SCHEMA)
+    found = {table: warehouse.columns(schema, table) for table in TABLES}
+    if not all(found.values()):
+        warehouse.create_schema(schema)
     for table, columns in TABLES.items():
-        there = warehouse.columns(schema, table)
-        name = ledger_table(warehouse, table)
+        there, name = found[table], ledger_table(warehouse, table)
         if not there:
-            warehouse.create_schema(schema)
             listed = ", ".join(f"{column} {dialect.type(kind)}" for column, kind in columns.items())
             layout = dialect.layout(*LAYOUT[table])
             warehouse.execute(f"create table if not exists {name} ({listed}) {layout}".rstrip())
@@ -195,7 +197,7 @@ def within(batches: Sequence[Batch]) -> str:
             ranges[-1] = (batch.lane, ranges[-1][1], batch.last)
         else:
             ranges.append((batch.lane, batch.first, batch.last))
-    conditions = [f"lane = '{lane}' and position between {first} and {last}" for lane, first, last in ranges]
+    conditions = [f"{in_lanes(lane)} and position between {first} and {last}" for lane, first, last in ranges]
     return "(" + " or ".join(conditions) + ")" if conditions else "(1 = 0)"
 
 

@@ -111,7 +111,7 @@ class EventRecords:
     @property
     def due(self) -> str:
         """A condition over the plan's rows: what would be sent and is in no batch."""
-        return f"lane = 'event' and not ({self.ledger.open_rows()})"
+        return f"operation = 'event' and not ({self.ledger.open_rows()})"
 
     def known_before(self, run_id: str) -> bool:
         """Whether another run has confirmed an event."""

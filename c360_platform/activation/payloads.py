@@ -27,20 +27,28 @@ _ENVELOPE_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How many rows a request, or a recorded step of single requests, may hold."""
+    """How rows of some operations travel: what a request, or a recorded step of single ones, may hold."""
 
+    operations: tuple[str, ...]
     max_rows: int
     max_bytes: int = BODY_BYTES - _ENVELOPE_BYTES
     row_overhead: int = 0  # bytes that a row costs beside its own text
 
 
 LANES = {
-    "import": Lane(10_000),  # profile-bulk-import-jobs
-    "single": Lane(500),  # profile-import, one profile a call
-    "remove": Lane(1_000),  # ids in one removal from a list
+    "import": Lane(("create", "update", "add"), 10_000),  # profile-bulk-import-jobs
+    "single": Lane(("clear",), 500),  # profile-import, one profile a call
+    "remove": Lane(("remove",), 1_000),  # ids in one removal from a list
     # event-bulk-create-jobs; each event may need a wrapper with the longest address
-    "event": Lane(1_000, row_overhead=460),
+    "event": Lane(("event",), 1_000, row_overhead=460),
 }
+LANE_OF = {operation: lane for lane, limits in LANES.items() for operation in limits.operations}
+
+
+def in_lanes(*lanes: str) -> str:
+    """A condition over planned rows: they travel in one of the lanes."""
+    operations = ", ".join(f"'{operation}'" for lane in lanes for operation in LANES[lane].operations)
+    return f"operation in ({operations})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ afterwards (`ledger`).
 A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is settled. Its rows:
 
     position      the order in which rows are sent; a batch is a lane and a range of positions
-    lane          import | single | remove | event: how a row travels; null when it does not travel
-    operation     create | update | clear | add | remove | event; leaving (gone from the model, still within
-                  the grace period); release (leaves the state silently: it was never ours); reject
-                  (`problem` says why); refused (Klaviyo refused this very payload before); withheld (the
-                  create policy keeps the person out, `problem` says which)
+    operation     create | update | clear | add | remove | event, which says in what lane a row travels;
+                  leaving (gone from the model, still within the grace period); release (leaves the state
+                  silently: it was never ours); reject (`problem` says why); refused (Klaviyo refused this
+                  very payload before); withheld (the create policy keeps the person out, `problem` says
+                  which)
     key           what the ledger knows the row by: the e-mail address, or the event's id
     is_ours       false for members of a list that were on it before
     is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows; like bytes only
@@ -40,9 +40,9 @@ from c360_platform.activation.event_months import months_to_read, within_months
 from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, ledger_table, within
-from c360_platform.activation.payloads import SEPARATOR
+from c360_platform.activation.payloads import LANE_OF, LANES, SEPARATOR
 from c360_platform.activation.plan_statement import EVENTS_ONLY, PlanQuery
-from c360_platform.activation.plan_writer import SENT, PlanWriter
+from c360_platform.activation.plan_writer import PlanWriter
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.activation.spool import Spool
 
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 # Column to its type in the words of the ledger's tables.
 COLUMNS = {
     "position": "i",
-    "lane": "s",
     "operation": "s",
     "key": "s",
     "digest": "i",
@@ -157,7 +156,7 @@ class Planner:
         query, source_rows = self._looked_at(self._query())
         table = ledger_table(self.warehouse, f"preview_{self.spec.name}")
         listed = ", ".join(
-            name if name in (*query.rendered, "lane", "bytes") else f"{self._null(name)} as {name}"
+            name if name in (*query.rendered, "bytes") else f"{self._null(name)} as {name}"
             for name in COLUMNS
             if name != "position"
         )
@@ -174,7 +173,7 @@ class Planner:
             new_profiles = 0
             for row in rows:
                 by_operation[row["operation"]] += row["n"]
-                new_profiles += row["n"] if row["is_new"] and row["operation"] in SENT else 0
+                new_profiles += row["n"] if row["is_new"] and row["operation"] in LANE_OF else 0
             held = self._suspicious_source(source_rows)
             yield table, self._counts(source_rows, by_operation, new_profiles, held=held)
         finally:
@@ -194,8 +193,8 @@ class Planner:
         wanted = f"{within(batches)} {self.ledger.rejections.left_out(batches)}"
         found: list[pa.Table] = []
         for rows in self.warehouse.query(query.planned_rows(self.ledger.plan, wanted)):
-            for lane in rows["lane"].unique().to_pylist():
-                mask = is_one_of(rows["lane"], [lane])
+            for lane in {LANE_OF[operation] for operation in rows["operation"].unique().to_pylist()}:
+                mask = is_one_of(rows["operation"], LANES[lane].operations)
                 yield lane, numbers(rows["position"].filter(mask)), rows["payload"].filter(mask)
             found.append(pa.Table.from_batches([rows]).select(["position"]))
         self.ledger.follow_model(batches, pa.concat_tables(found))
@@ -268,13 +267,13 @@ class Planner:
     ) -> PlanCounts:
         rejected = rows.get("reject", 0) + rows.get("refused", 0)
         withheld, leaving = rows.get("withheld", 0), rows.get("leaving", 0)
-        changed = sum(rows.get(operation, 0) for operation in SENT if operation != "remove")
+        changed = sum(rows.get(operation, 0) for operation in LANE_OF if operation != "remove")
         under_way = sum(batch.rows for batch in self.ledger.open_batches if batch.lane != "remove")
         unchanged = source_rows - changed - rejected - withheld - under_way
         return PlanCounts(
             sync=self.spec.name,
             source_rows=source_rows,
-            by_operation={name: rows[name] for name in SENT if rows.get(name)},
+            by_operation={name: rows[name] for name in LANE_OF if rows.get(name)},
             rejected=rejected,
             unchanged=max(unchanged, 0),
             withheld=withheld,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What an event costs in a body beside its own text: the wrapper of its profile and of its list of events.
 EVENT_OVERHEAD_BYTES = 200
 _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
-# What the comparison yields of a row, before its lane and its size are known.
+# What the comparison yields of a row, before its size is known.
 RENDERED = (
     *("operation", "key", "digest", "is_ours", "is_new", "problem", "filled", "cleared"),
     *("is_portable", "raw_payload", "recipient", "metric", "occurred_s"),
@@ -84,7 +84,7 @@ class PlanQuery:
 
     def due_rows(self) -> str:
         """Every row that is to be sent, removed or kept out; columns as in `rendered`, but payload for
-        raw_payload, and lane and bytes. Rows of batches that are still open are not in it.
+        raw_payload, and bytes. Rows of batches that are still open are not in it.
         """
         has_members = self.spec.object == "list" and not self.is_first_load
         removals = f"union all {self._departures()}" if has_members else ""
@@ -101,7 +101,7 @@ rendered as (
 {"order by recipient, occurred_s, key" if self.is_event else ""}"""
 
     def planned_rows(self, plan: str, wanted: str) -> str:
-        """Rows of a plan that can be sent as they were planned: position, lane, payload.
+        """Rows of a plan that can be sent as they were planned: position, operation, payload.
 
         `wanted` is a condition over the rows of the table `plan`. Those that have changed since are left out,
         and whatever is not fit to be sent any more.
@@ -110,11 +110,11 @@ rendered as (
         problem = " or ".join(f"({condition})" for condition, _ in row.problems)
         return f"""
 with planned as (
-    select position, lane, key, digest as planned_digest from {plan} where {wanted}
+    select position, operation, key, digest as planned_digest from {plan} where {wanted}
 ),
 {self._keyed()},
 chosen as (
-    select keyed.*, planned.position, planned.lane, planned.planned_digest,
+    select keyed.*, planned.position, planned.operation, planned.planned_digest,
         count(*) over (partition by keyed.row_key) > 1 as is_repeated, false as is_collapsed,
         {self._time_literal(self.now + _HORIZON)} as latest_time
     from keyed inner join planned on planned.key = keyed.row_key
@@ -123,11 +123,11 @@ hashed as (
     {self._hashed("chosen")}
 ),
 rendered as (
-    select position, lane, {self._is_portable()} as is_portable, {row.payload} as raw_payload
+    select position, operation, {self._is_portable()} as is_portable, {row.payload} as raw_payload
     from (select *, {row.first_property} as first_property from hashed) as told
     where digest = planned_digest and not coalesce({problem}, false)
 )
-select position, lane, {d.portable("raw_payload", "is_portable")} as payload
+select position, operation, {d.portable("raw_payload", "is_portable")} as payload
 from rendered order by position"""
 
     @property
@@ -308,10 +308,7 @@ bounded as (
         case when {too_large} then cast(null as {d.string}) else payload end as payload
     from sized
 )
-select *,
-    case when operation in ('create', 'update', 'add') then 'import' when operation = 'clear' then 'single'
-        when operation in ('remove', 'event') then operation end as lane
-from bounded"""
+select * from bounded"""
 
     def _departures(self) -> str:
         return departures(

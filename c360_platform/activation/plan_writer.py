@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import integers, is_one_of, numbers, texts
 from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.payloads import SEPARATOR
+from c360_platform.activation.payloads import LANE_OF, LANES, SEPARATOR
 from c360_platform.activation.spool import Spool
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SENT = ("create", "update", "clear", "add", "remove", "event")
 # Rows of the plan that wait in memory before they are appended to its table: a row group of DuckDB, which
 # writes smaller ones twice.
 _KEPT_ROWS = 122_880
@@ -48,20 +47,18 @@ class PlanWriter:
         first = self._position + 1
         positions = integers(np.arange(first, first + rows.num_rows, dtype=np.int64))
         self._position += rows.num_rows
-        for entry in pc.value_counts(rows["operation"]).to_pylist():
-            self.by_operation[entry["values"]] += entry["counts"]
-        is_sent = is_one_of(rows["operation"], SENT)
+        found = {entry["values"]: entry["counts"] for entry in pc.value_counts(rows["operation"]).to_pylist()}
+        self.by_operation.update(found)
+        is_sent = is_one_of(rows["operation"], list(LANE_OF))
         self.new_profiles += pc.sum(pc.and_(rows["is_new"], is_sent)).as_py() or 0
-        lanes = rows["lane"].unique().to_pylist()
-        for lane in lanes:
-            if lane is not None:
-                bodies, its_positions = rows["payload"], positions
-                if len(lanes) > 1:
-                    mask = is_one_of(rows["lane"], [lane])
-                    bodies, its_positions = bodies.filter(mask), positions.filter(mask)
-                if lane == "remove":  # it has no body of its own
-                    bodies = texts([SEPARATOR] * len(bodies))
-                self.spool.add(lane, numbers(its_positions), bodies)
+        for lane in {LANE_OF[operation] for operation in found if operation in LANE_OF}:
+            bodies, its_positions = rows["payload"], positions
+            if len(found) > 1:
+                mask = is_one_of(rows["operation"], LANES[lane].operations)
+                bodies, its_positions = bodies.filter(mask), positions.filter(mask)
+            if lane == "remove":  # it has no body of its own
+                bodies = texts([SEPARATOR] * len(bodies))
+            self.spool.add(lane, numbers(its_positions), bodies)
         kept = pa.Table.from_batches([rows]).drop_columns(["payload"])
         self._waiting.append(kept.append_column("position", positions))
         if sum(table.num_rows for table in self._waiting) >= _KEPT_ROWS:

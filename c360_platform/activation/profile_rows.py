@@ -81,7 +81,11 @@ class ProfileRows(MappedRows):
         if not names:
             return []
         some = f"nullif({d.joined(names)}, '')"
-        return [self.wrapped(',"meta":{"patch_properties":{"unset":[', some, "]}}")]
+        unset = self.wrapped(',"meta":{"patch_properties":{"unset":[', some, "]}}")
+        if self.spec.unset:
+            return [unset]
+        has_all = " and ".join(f"{piece} is not null" for piece in self.property_pieces.values())
+        return [f"case when not ({has_all}) then {unset} end"]  # most rows need none of it
 
     def text(self, column: str) -> str:
         """A field as text; empty means null."""

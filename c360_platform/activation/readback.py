@@ -27,6 +27,7 @@ from c360_platform.activation.errors import KlaviyoError
 from c360_platform.activation.forecast.changes import RELATIVE_TOLERANCE, changes, is_same
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, within
+from c360_platform.activation.payloads import LANE_OF, in_lanes
 
 if TYPE_CHECKING:
     from c360_platform.activation.transport.resources import RecordedEvent
@@ -57,7 +58,6 @@ class ReadBack:
 class SentRow:
     """A row as it went; `second`, `metric` and `recipient` only of events."""
 
-    lane: str
     position: int
     key: str = field(repr=False)
     operation: str
@@ -113,7 +113,7 @@ class Sample:
 
     def _payload(self, row: Mapping[str, Any], batches: Sequence[Batch]) -> str:
         """The row's text as it will be sent; empty for a removal."""
-        lane, position = row["lane"], row["position"]
+        lane, position = LANE_OF[row["operation"]], row["position"]
         batch = next(each for each in batches if each.lane == lane and each.first <= position <= each.last)
         return self.run.spool.of(batch).texts(position, position).get(position, "")
 
@@ -196,19 +196,21 @@ class Sample:
 class SampleRecords:
     """The statements of a sample on the ledger of one sync."""
 
-    columns = "lane, position, key, operation, digest, cleared"
+    columns = "position, key, operation, digest, cleared"
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
     def rows(self, batches: Sequence[Batch], chosen: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         """The planned rows at these places (lane, position) of the batches."""
-        places = " or ".join(
-            f"lane = '{lane}' and position = {position}" for lane, position in sorted(set(chosen))
-        )
+        lanes = {
+            lane: ", ".join(sorted({str(position) for its_lane, position in chosen if its_lane == lane}))
+            for lane in sorted({lane for lane, _ in chosen})
+        }
+        places = " or ".join(f"{in_lanes(lane)} and position in ({those})" for lane, those in lanes.items())
         return self._read(
             f"select {self.columns} from {self.ledger.plan} where {within(batches)} and ({places}) "
-            "order by lane, position"
+            "order by position"
         )
 
     def confirmed(self, names: Sequence[str], run_id: str) -> dict[str, int]:

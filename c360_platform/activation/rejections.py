@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.dialects import dialect_of
 from c360_platform.activation.ledger_tables import Batch, Rejection, ledger_table, rejection_table, within
+from c360_platform.activation.payloads import LANES, in_lanes
 
 if TYPE_CHECKING:
     from c360_platform.warehouse import Statement, Warehouse
@@ -101,7 +102,7 @@ class RejectionRecords:
                     f"and not exists (select 1 from {self.plan} as planned where planned.key = known.key "
                     "and case when known.stage = 'plan' "
                     "then planned.operation = 'reject' and planned.problem = known.reason "
-                    "else planned.operation = 'refused' or planned.lane is not null end)",
+                    f"else planned.operation = 'refused' or planned.{in_lanes(*LANES)} end)",
                     [at],
                 ),
                 (

@@ -10,12 +10,10 @@ that has no name and vanishes with the process. After a kill the texts of open b
 
 from __future__ import annotations
 
+import os
 import tempfile
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from c360_platform.activation.errors import SyncHeld
@@ -30,23 +28,17 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
 
 
-_BLOCK_BYTES = 1 << 20  # of text, compressed as one
+_WRITTEN_BYTES = 1 << 20  # at a time: Linux takes seven times as long for the large pages of a larger write
 
 
 class LaneSpool:
-    """The payloads of one lane by position. Positions are added in ascending order.
-
-    Texts are compressed: they are alike, an eighth of the pages is written, and new pages of a file cost more
-    than compressing does.
-    """
+    """The payloads of one lane by position. Positions are added in ascending order."""
 
     def __init__(self) -> None:
         # It lives as long as this object.
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="c360-", buffering=0)  # noqa: SIM115
         self._end = 0  # of the text
         self._parts: list[tuple[Integers, Integers, Integers]] = []  # positions, starts, sizes
-        self._blocks: list[_Block] = []
-        self._latest: tuple[_Block, memoryview] | None = None  # neighbours are read one after the other
 
     def add(self, positions: Integers, payloads: pa.Array) -> None:
         """Append rows; `payloads` is a text array without nulls, each ending with the separator."""
@@ -60,8 +52,7 @@ class LaneSpool:
         offsets = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, array.offset * 8)
         text = memoryview(data)[int(offsets[0]) : int(offsets[-1])]
         try:
-            for start in range(0, len(text), _BLOCK_BYTES):
-                self._write(text[start : start + _BLOCK_BYTES], self._end + start)
+            self._write(text)
         except OSError as error:
             raise SyncHeld(
                 f"no room for {len(text):,} bytes of bodies in {tempfile.gettempdir()} ({error.strerror}): "
@@ -70,14 +61,11 @@ class LaneSpool:
         self._parts.append((positions, offsets[:-1] - offsets[0] + self._end, np.diff(offsets)))
         self._end += len(text)
 
-    def _write(self, text: memoryview, start: int) -> None:
-        compressed = memoryview(_codec().compress(text, asbytes=True))
-        at = self._blocks[-1].file_end if self._blocks else 0
-        self._file.seek(at)
+    def _write(self, text: memoryview) -> None:
         written = 0
-        while written < len(compressed):
-            written += self._file.write(compressed[written:])
-        self._blocks.append(_Block(start, start + len(text), at, at + len(compressed)))
+        while written < len(text):
+            piece = text[written : written + _WRITTEN_BYTES]
+            written += os.pwrite(self._file.fileno(), piece, self._end + written)
 
     def drop(self, positions: Sequence[int]) -> None:
         """Rows that are not to be sent after all."""
@@ -97,17 +85,21 @@ class LaneSpool:
         start, end = self._range(first, last)
         return end - start
 
-    def pieces(self, first: int, last: int) -> list[memoryview]:
-        """The rows between two positions, both included, each with its separator; a piece may be any part."""
+    def pieces(self, first: int, last: int) -> list[bytes]:
+        """The rows between two positions, both included, each with its separator: neighbours in one piece."""
+        import numpy as np
+
         start, end = self._range(first, last)
         if start == end:
             return []
         _, starts, sizes = self._rows()
-        begin, finish = int(starts[start]), int(starts[end - 1] + sizes[end - 1])
-        if finish - begin == int(sizes[start:end].sum()):
-            return list(self._text(begin, finish))
-        rows = zip(starts[start:end], sizes[start:end], strict=True)
-        return [piece for at, size in rows for piece in self._text(int(at), int(at + size))]
+        ends = starts[start:end] + sizes[start:end]
+        (gaps,) = np.nonzero(starts[start + 1 : end] != ends[:-1])
+        begins = starts[[start, *(start + 1 + gaps)]].tolist()
+        return [
+            os.pread(self._file.fileno(), finish - begin, begin)
+            for begin, finish in zip(begins, ends[[*gaps, -1]].tolist(), strict=True)
+        ]
 
     def texts(self, first: int, last: int) -> dict[int, str]:
         """Position to payload without its separator, between two positions, both included."""
@@ -124,21 +116,6 @@ class LaneSpool:
         with suppress(OSError):  # what a full disk did not take is of no use any more
             self._file.close()
 
-    def _text(self, start: int, end: int) -> Iterator[memoryview]:
-        first = bisect_right(self._blocks, start, key=lambda block: block.end)
-        for block in islice(self._blocks, first, None):
-            if block.start >= end:
-                return
-            yield self._block_text(block)[max(start - block.start, 0) : end - block.start]
-
-    def _block_text(self, block: _Block) -> memoryview:
-        if self._latest is None or self._latest[0] is not block:
-            self._file.seek(block.file_start)
-            compressed = self._file.read(block.file_end - block.file_start)
-            text = _codec().decompress(compressed, block.end - block.start)
-            self._latest = (block, memoryview(text))
-        return self._latest[1]
-
     def _range(self, first: int, last: int) -> tuple[int, int]:
         import numpy as np
 
@@ -154,22 +131,6 @@ class LaneSpool:
             positions, starts, sizes = (np.concatenate(column) for column in columns)
             self._parts = [(positions, starts, sizes)]
         return self._parts[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Where a stretch of the text stands: in the text, and compressed in the file."""
-
-    start: int
-    end: int
-    file_start: int
-    file_end: int
-
-
-def _codec() -> pa.Codec:
-    import pyarrow as pa
-
-    return pa.Codec("lz4_raw")
 
 
 Rendered = Iterable[tuple[str, "Integers", "pa.Array"]]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _NOT_TODAY = {"pid", "batch_id"}  # columns of the questions for a run at work and for open batches
 _ANY = "a"  # what a listening warehouse answers where a text is asked for: every key, metric and list
-_LANES = {"profiles": ("update", "import"), "list": ("add", "import"), "events": ("event", "event")}
+_OPERATIONS = {"profiles": "update", "list": "add", "events": "event"}
 
 
 class QuietWarehouse(ListeningWarehouse):
@@ -37,8 +37,7 @@ class QuietWarehouse(ListeningWarehouse):
 
     def __init__(self, spec: SyncSpec, analyser: Analyser, project: str, now: datetime) -> None:
         super().__init__(analyser, project)
-        operation, lane = _LANES[spec.object]
-        of_today = {"n": 0, "operation": operation, "lane": lane, "year": now.year, "month": now.month}
+        of_today = {"n": 0, "operation": _OPERATIONS[spec.object], "year": now.year, "month": now.month}
         self.named = {**NAMED, **of_today}
 
     def table(self, sql: str, params: Sequence[Value] = ()) -> pa.Table:

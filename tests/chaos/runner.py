@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -173,7 +173,7 @@ def work(job: Job, pipe: Pipe) -> None:
         raise RuntimeError("this process was not forked from the prepared one")
     pipe.recv()
     for lane in payloads.LANES:
-        payloads.LANES[lane] = payloads.Lane(job.rows_in_a_batch)
+        payloads.LANES[lane] = replace(payloads.LANES[lane], max_rows=job.rows_in_a_batch)
     warehouse = _Mortal(job.warehouse, job.strike)
     with duckdb.connect(str(job.warehouse)) if job.stays_open else nullcontext() as held:
         if held is not None:

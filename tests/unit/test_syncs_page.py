@@ -12,7 +12,7 @@ from c360_platform.activation.blocks import BLOCKS, RemovalFuse
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import TABLES
-from c360_platform.activation.plan_writer import SENT
+from c360_platform.activation.payloads import LANE_OF
 from c360_platform.assets import activate, reconcile
 from c360_platform.warehouse.duckdb import DuckDBWarehouse
 
@@ -65,7 +65,7 @@ def test_overrides_operations_and_checks_are_all_there() -> None:
         each.name for each in fields(Overrides)
     ]
     operations = {name for cells in rows("Life of a row") for name in names(cells[0])}
-    assert operations == set(SENT)
+    assert operations == set(LANE_OF)
     checks = {cells[0].split("`")[1] for cells in rows("Checks on a push")}
     assert checks == {
         *(activate.ACCEPTED_CHECK, activate.RATE_CHECK, activate.FUSE_CHECK, activate.READ_BACK_CHECK),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from c360_platform.activation.arrow_columns import is_one_of
 from c360_platform.activation.errors import SyncFailed, SyncHeld
 from c360_platform.activation.forecast.changes import Change, changes
 from c360_platform.activation.forecast.expected_calls import expected_calls
@@ -20,7 +21,7 @@ from c360_platform.activation.forecast.known_profiles import KnownProfiles
 from c360_platform.activation.forecast.masking import masked_address, masked_value
 from c360_platform.activation.imports import Singles
 from c360_platform.activation.ledger import Ledger
-from c360_platform.activation.payloads import LANES, Slice, slices
+from c360_platform.activation.payloads import LANES, Slice, in_lanes, slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.runs import RunRecord
 from c360_platform.activation.spec import SyncSpec
@@ -28,6 +29,7 @@ from c360_platform.activation.spec import SyncSpec
 if TYPE_CHECKING:
     from c360_platform.warehouse import Warehouse
 
+_SENT = in_lanes(*LANES)
 MOST_COMPARED = 5_000  # rows of an operation whose values are compared
 
 
@@ -126,14 +128,13 @@ class _Reader:
 
     def _slices(self) -> list[Slice]:
         import numpy as np
-        import pyarrow.compute as pc
 
         rows = self.warehouse.table(
-            f"select lane, position, size from {self.table} where lane is not null order by position"
+            f"select operation, position, size from {self.table} where {_SENT} order by position"
         )
         found: list[Slice] = []
-        for lane in LANES:
-            own = rows.filter(pc.equal(rows["lane"], lane))
+        for lane, limits in LANES.items():
+            own = rows.filter(is_one_of(rows["operation"], limits.operations))
             # By DLPack: Arrow's own conversions import pandas first.
             positions, sizes = (
                 np.from_dlpack(own[name].combine_chunks()).astype(np.int64, copy=False)
@@ -149,13 +150,13 @@ class _Reader:
         rows = self._rows(
             f"metric, count(*) as n, sum(case when {is_old} then 1 else 0 end) as backfill",
             "group by metric",
-            "lane = 'event'",
+            in_lanes("event"),
         )
         return [{**row, "backfill": int(row["backfill"])} for row in rows]  # DuckDB sums to wider integers
 
     def _cleared(self) -> dict[str, int]:
         counted: Counter[str] = Counter()
-        for row in self._rows("cleared, count(*) as n", "group by cleared", "lane = 'single'"):
+        for row in self._rows("cleared, count(*) as n", "group by cleared", in_lanes("single")):
             for name in filter(None, (row["cleared"] or "").split("|")):
                 counted[name] += row["n"]
         return _most_first(counted)
@@ -163,8 +164,7 @@ class _Reader:
     def _new_profiles(self) -> int:
         """People, not rows: somebody new may get several events."""
         return self.ledger.number(
-            f"select count(distinct coalesce(recipient, key)) as n from {self.table} "
-            "where is_new and lane is not null"
+            f"select count(distinct coalesce(recipient, key)) as n from {self.table} where is_new and {_SENT}"
         )
 
     def _look_at(self, people: int) -> tuple[Changed, list[Sample]]:
@@ -172,7 +172,7 @@ class _Reader:
 
         Rows are taken by their hashes: the first ones are a fair sample, and the same every time.
         """
-        is_known = "lane in ('import', 'single') and not is_new"
+        is_known = f"{in_lanes('import', 'single')} and not is_new"
         compares = bool(self.spec.fields or self.spec.properties or self.spec.unset)
         most = MOST_COMPARED if compares and self.known.loaded_at is not None else 0
         ranked = (  # narrow, because a window keeps all that it reads
@@ -189,7 +189,7 @@ class _Reader:
         )
         rows = self.warehouse.table(f"select key, {columns}, is_known, place {source}").to_pylist()
         profiles = self.known.of(f"select key {source}") if most else {}
-        wanted = f"lane is not null and position in (select position from ({chosen}) as picked)"
+        wanted = f"{_SENT} and position in (select position from ({chosen}) as picked)"
         payloads = self.planner.preview_payloads(self.table, wanted)
         for row in rows:
             row["payload"] = payloads.get(row["position"], "")

@@ -379,7 +379,7 @@ def test_case_34_what_exceeds_the_calls_for_clearing_is_reported_as_pending_and_
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Singles, "MOST_ROWS", 2)
-    monkeypatch.setitem(payloads.LANES, "single", payloads.Lane(1))
+    monkeypatch.setitem(payloads.LANES, "single", replace(payloads.LANES["single"], max_rows=1))
     shop.profiles([person(number, city="Ulm") for number in range(1, 6)])
     shop.run(PROFILES)
     shop.profiles([person(number, city=None) for number in range(1, 6)])

@@ -251,7 +251,7 @@ def test_case_17_server_errors_without_end_stop_after_five_attempts(shop: Shop) 
 def test_case_18_a_key_that_is_refused_mid_run_stops_it_and_what_was_sent_stays(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(payloads.LANES, "import", payloads.Lane(2))
+    monkeypatch.setitem(payloads.LANES, "import", replace(payloads.LANES["import"], max_rows=2))
     forbidden = json.dumps({"errors": [{"code": "permission_denied", "detail": "No."}]})
     stops: list[tuple[Fault, type[Exception], str]] = [
         (Fault(kind="revoked_key"), KlaviyoUnauthorized, "check KLAVIYO_API_KEY"),

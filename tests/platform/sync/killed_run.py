@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ def _around_commit(before: Callable[[], object], after: Callable[[float], object
 def _work(plot: Plot, tell: Connection) -> None:
     os.environ.update(plot.environment)
     for lane in payloads.LANES:
-        payloads.LANES[lane] = payloads.Lane(ROWS_IN_A_BATCH)
+        payloads.LANES[lane] = replace(payloads.LANES[lane], max_rows=ROWS_IN_A_BATCH)
     if plot.prepare is not None:
         plot.prepare(tell)
     try:

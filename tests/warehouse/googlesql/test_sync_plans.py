@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_platform.activation.delivery import Overrides
+from c360_platform.activation.payloads import LANE_OF
 from tests.platform.sync.shop import EVENTS
 from tests.warehouse.googlesql.hard_values import COLUMNS, EVERY_KIND, HARD_TEXT, profiles
 from tests.warehouse.googlesql.two_warehouses import Shop, both_plans, both_renderings, confirmed, same_plan
@@ -36,7 +37,7 @@ def _sent(plan: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
         row["key"]: orjson.loads(row["payload"].removesuffix(","))["attributes"]
         for row in plan
-        if row["lane"]
+        if row["operation"] in LANE_OF
     }
 
 
@@ -65,7 +66,7 @@ def test_profiles_with_values_of_every_kind_are_the_same_bytes(first: list[dict[
     }
     values = [value for profile in sent.values() for value in profile["properties"].values()]
     assert {type(value) for value in values} == {str, int, float, bool, list, dict}
-    assert all("\u2028" not in row["payload"] for row in plan if row["lane"])
+    assert all("\u2028" not in row["payload"] for row in plan if row["operation"] in LANE_OF)
     words = {profile["properties"].get(EVERY_KIND.properties["words"]) for profile in sent.values()}
     travelling = {WRITTEN.get(text, text) for text in HARD_TEXT}
     assert words == travelling | {None}
@@ -95,7 +96,6 @@ def test_changed_cleared_and_refused_profiles_are_planned_alike(first: list[dict
 
     assert {row["operation"] for row in same_again} == {"reject"}
     assert {row["operation"] for row in plan} == {"update", "clear", "refused", "reject"}
-    assert {row["lane"] for row in plan if row["operation"] == "clear"} == {"single"}
     assert "|first_name|" in {row["cleared"] for row in plan}
     assert {row["operation"] for row in retried} == {"update", "clear", "create", "reject"}
 
@@ -103,7 +103,8 @@ def test_changed_cleared_and_refused_profiles_are_planned_alike(first: list[dict
 def test_open_batches_are_written_anew_as_they_were_without_rows_that_changed(
     first: list[dict[str, Any]],
 ) -> None:
-    first = [{**row, "position": n} for n, row in enumerate(first, start=1) if row["lane"] == "import"]
+    placed = [{**row, "position": n} for n, row in enumerate(first, start=1)]
+    first = [row for row in placed if LANE_OF.get(row["operation"]) == "import"]
     changed, gone, rejected = (row["key"] for row in first[:3])
     rows = [
         {**row, "words": "another"} if row["email"] == changed else row
@@ -188,7 +189,9 @@ def test_events_are_the_same_bytes_in_the_same_order() -> None:
 
 def _order_of_events(plan: Sequence[Mapping[str, Any]]) -> list[str]:
     """Rejected ones have no time, and the engines order nulls differently."""
-    return [row["key"] for row in sorted(plan, key=lambda row: row["position"]) if row["lane"] == "event"]
+    return [
+        row["key"] for row in sorted(plan, key=lambda row: row["position"]) if row["operation"] == "event"
+    ]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\\"/<\x1f\u2028u01F'), max_size=12)

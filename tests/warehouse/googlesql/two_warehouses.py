@@ -19,6 +19,7 @@ import pyarrow as pa
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import SCHEMA, TABLES
+from c360_platform.activation.payloads import LANE_OF
 from c360_platform.activation.plan import COLUMNS, Planner
 from c360_platform.activation.spec import SyncSpec
 from c360_platform.googlesql.evaluator import Evaluator
@@ -195,7 +196,7 @@ def confirmed(shop: Shop, plan: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     """The ledger's state after everything that travels of a plan was confirmed."""
     names = ("key", "digest", "filled", "is_ours")
     same = {"sync": shop.spec.name, "target": "", "run_id": "a", "confirmed_at": shop.now}
-    return [{**same, **{name: row[name] for name in names}} for row in plan if row["lane"]]
+    return [{**same, **{name: row[name] for name in names}} for row in plan if row["operation"] in LANE_OF]
 
 
 def both_renderings(shop: Shop) -> dict[Engine, dict[int, str]]:

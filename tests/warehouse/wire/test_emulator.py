@@ -76,6 +76,18 @@ def test_values_are_googlesqls(emulator: Emulator, sql: str, expected: object) -
     assert emulator.rows(sql) == [(expected,)]
 
 
+def test_types_of_computed_columns_are_googlesqls(emulator: Emulator) -> None:
+    emulator.client.create_dataset("computed", exists_ok=True)
+    emulator.rows(
+        "create or replace table computed.t as select date '2026-06-30' as d, cast(1 as numeric) as n"
+    )
+    result = emulator.client.query(
+        "select date_trunc(d, month) as month, safe_divide(cast(n as float64), n) as share, n / n as ratio "
+        "from computed.t"
+    ).result(retry=None)
+    assert [field.field_type for field in result.schema] == ["DATE", "FLOAT", "NUMERIC"]
+
+
 def test_a_contract_a_layout_and_several_new_columns_are_kept(emulator: Emulator) -> None:
     emulator.client.create_dataset("kept", exists_ok=True)
     emulator.rows(

@@ -65,6 +65,7 @@ def _prepared(sql: str) -> str:
         _typed_table_from_query(tree),
         _elapsed_units(tree),
         _weeks_from_monday(tree),
+        _dates_stay_dates(tree),
         _sums_in_parentheses(tree),
         _whole_operands(tree),
     ]
@@ -124,6 +125,16 @@ def _weeks_from_monday(tree: exp.Expression) -> bool:
             node.replace(_call("bq_monday_at", node.this, zone))
         found = True
     return found
+
+
+def _dates_stay_dates(tree: exp.Expression) -> bool:
+    """DATE_TRUNC of a column comes as a timestamp. The platform truncates DATEs only."""
+    nodes = [
+        node for node in tree.find_all(exp.DateTrunc) if not node.find_ancestor(exp.PartitionedByProperty)
+    ]
+    for node in nodes:
+        node.replace(exp.cast(node.copy(), "date"))
+    return bool(nodes)
 
 
 def _call(function: str, *arguments: exp.Expression) -> exp.Anonymous:

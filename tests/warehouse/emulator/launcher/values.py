@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bqemulator.sql import rules
 from bqemulator.sql.rules._base import TranslationRule
+from bqemulator.sql.rules.aggregate_types import DivDecimalRule
 from bqemulator.storage.engine import DuckDBEngine
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -48,7 +49,21 @@ def install() -> None:
         exp.DType.DECIMAL: (_NUMERIC, (38, 38)),
     }
     rules._REGISTRY[:0] = [IntegerCast, TextCast, JoinedArray]
+    _quotients_of_floats()
     _define_macros()
+
+
+def _quotients_of_floats() -> None:
+    """FLOAT64 by NUMERIC, and the other way round, is FLOAT64; the emulator makes it NUMERIC."""
+    applies_to = DivDecimalRule.applies_to
+
+    def without_floats(self, node):
+        return applies_to(self, node) and not any(
+            side.type is not None and side.type.is_type(exp.DType.DOUBLE, exp.DType.FLOAT)
+            for side in (node.this, node.expression)
+        )
+
+    DivDecimalRule.applies_to = without_floats
 
 
 def _define_macros() -> None:
