@@ -50,7 +50,7 @@ def departures(
         goes_on_as = f"elsewhere.{GOES_ON_AS}"
         is_over = f"({goes_on_as} is not null or {is_over})"
         elsewhere = f"""left join (
-    {gone_on(aliases, dialect, "select key from known")}
+    {gone_on(aliases, dialect, "known")}
     ) as elsewhere on elsewhere.{ADDRESS} = known.key"""
     values = {
         "operation": f"case when not known.is_ours then 'release' when {is_over} then 'remove' "

@@ -45,22 +45,23 @@ def retires(spec: SyncSpec) -> bool:
     return spec.object == "profiles" and spec.aliases is not None and bool(spec.properties or spec.unset)
 
 
-def gone_on(aliases: str, dialect: Dialect, addresses: str) -> str:
-    """A SELECT of `address` and `goes_on_as` from a relation of aliases, for those that a query has.
+def gone_on(aliases: str, dialect: Dialect, keys: str) -> str:
+    """A SELECT of `address` and `goes_on_as` from a relation of aliases, for the `key`s of a relation.
 
     An address that would go on as several, or as itself, goes nowhere.
     """
-    address, goes_on_as = (f"lower({dialect.trim(dialect.name(name))})" for name in (ADDRESS, GOES_ON_AS))
-    return f"""select {ADDRESS}, min({GOES_ON_AS}) as {GOES_ON_AS}
-    from (select {address} as {ADDRESS}, {goes_on_as} as {GOES_ON_AS} from {aliases}) as aliases
-    where {ADDRESS} <> {GOES_ON_AS} and {ADDRESS} in ({addresses})
-    group by {ADDRESS} having count(distinct {GOES_ON_AS}) = 1"""
+    former, present = (f"lower({dialect.trim(f'pair.{name}')})" for name in (ADDRESS, GOES_ON_AS))
+    return f"""select old.key as {ADDRESS}, min({present}) as {GOES_ON_AS}
+    from {keys} as old
+    inner join (select {ADDRESS}, {GOES_ON_AS} from {aliases}) as pair on {former} = old.key
+    group by old.key having count(distinct {present}) = 1 and min({present}) <> old.key"""
 
 
 class Retirement:
     """SQL for the profiles of one sync that are to be retired; `model` and `aliases` are relations.
 
-    Hardly any address has gone on since the last run, so the model's keys are looked for among those alone.
+    Hardly any address has gone on since the last run: `look` counts them, so that the rest, which reads the
+    model's keys once more, may be left out.
     """
 
     def __init__(self, spec: SyncSpec, ledger: Ledger, model: str, aliases: str) -> None:
@@ -70,13 +71,16 @@ class Retirement:
         self.model = model
         self.aliases = aliases
 
+    def look(self) -> str:
+        """How many profiles that are not retired have people who go on elsewhere, as n."""
+        return f"select count(*) as n from ({self._elsewhere()}) as elsewhere"
+
     def ctes(self) -> dict[str, str]:
         """Name and SELECT of what `rows` reads."""
-        of_sync = f"from {self.ledger.state} where sync = {self.ledger.sync_literal}"
-        in_use = f"(digest is null or digest <> {RETIRED})"
+        of_sync = self._of_sync
         key = f"lower({self.dialect.trim(self.dialect.name(self.spec.key))})"
         return {
-            "elsewhere": gone_on(self.aliases, self.dialect, f"select key {of_sync} and {in_use}"),
+            "elsewhere": self._elsewhere(),
             "parted": f"""select state.key, state.filled, state.is_ours, elsewhere.{GOES_ON_AS}
     from elsewhere inner join (select key, filled, is_ours {of_sync}) as state
         on state.key = elsewhere.{ADDRESS}""",
@@ -118,6 +122,14 @@ class Retirement:
     left join still_there as same on same.key = parted.key
     left join survivors on survivors.key = parted.{GOES_ON_AS}
     where same.key is null {not_open}"""
+
+    @property
+    def _of_sync(self) -> str:
+        return f"from {self.ledger.state} where sync = {self.ledger.sync_literal}"
+
+    def _elsewhere(self) -> str:
+        in_use = f"(digest is null or digest <> {RETIRED})"
+        return gone_on(self.aliases, self.dialect, f"(select key {self._of_sync} and {in_use})")
 
     def _payload(self) -> str:
         d = self.dialect

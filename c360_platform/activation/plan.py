@@ -271,7 +271,11 @@ class Planner:
         names = ("row_key", *query.row.shared)
         repeated = {name for name in names if counts[f"{name}_n"] != counts[f"{name}_d"]}
         is_first_load = self.ledger.state_row_count() == 0
-        return replace(query, is_first_load=is_first_load, repeated=repeated), source_rows
+        looked = replace(query, is_first_load=is_first_load, repeated=repeated)
+        retirement = None if is_first_load else looked.retirement
+        if retirement is not None and not self.ledger.number(retirement.look()):
+            looked = replace(looked, aliases="")
+        return looked, source_rows
 
     def _null(self, name: str) -> str:
         dialect = self.ledger.dialect

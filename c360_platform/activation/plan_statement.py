@@ -70,6 +70,13 @@ class PlanQuery:
         return self.spec.object == "events"
 
     @property
+    def retirement(self) -> Retirement | None:
+        """What finds the profiles that are to be retired; None where there cannot be any."""
+        if not self.aliases or not retires(self.spec):
+            return None
+        return Retirement(self.spec, self.ledger, self.model, self.aliases)
+
+    @property
     def rendered(self) -> tuple[str, ...]:
         """The columns of RENDERED that rows of this kind have."""
         unused = () if self.is_event else EVENTS_ONLY
@@ -333,9 +340,9 @@ select * from bounded"""
                 aliases=self.aliases,
             )
             return {}, f"union all {members}"
-        if not retires(self.spec):
+        retirement = self.retirement
+        if retirement is None:
             return {}, ""
-        retirement = Retirement(self.spec, ledger, self.model, self.aliases)
         is_asked = ledger.has_rejections() and not self.retry_rejected
         refused = ledger.rejections.refused_payloads() if is_asked else ""
         profiles = retirement.rows(self.rendered, refused=refused, not_open=self._not_open("parted.key"))
