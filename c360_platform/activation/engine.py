@@ -191,7 +191,7 @@ class _Sync:
         for line in self.drift:
             self.run.say(line)
         if self.counts.merged:
-            self.run.say(f"{self.counts.merged:,} rows leave: their people go on under another address")
+            self.run.say(f"rows whose people go on under another address: {self.counts.merged:,}")
         return self.counts
 
     def _keep_what_is_not_sent(self, counts: PlanCounts) -> None:

@@ -127,14 +127,14 @@ def _merge_notes(forecast: Forecast) -> list[str]:
     if not merged.people:
         return []
     rows = {
-        "of their old addresses leave the list at once": merged.leave,
+        "leave the list at once": merged.leave,
         "stay on it, as they were there before us": merged.stay,
-        "of their old profiles stay behind in Klaviyo, without what this sync wrote": merged.retire,
-        "stay as they are until Klaviyo has confirmed the other address": merged.wait,
+        "stay behind as profiles, without what this sync wrote": merged.retire,
+        "stay as they are until Klaviyo has confirmed the other one": merged.wait,
     }
-    texts = ", ".join(f"{n:,} {what}" for what, n in rows.items() if n)
+    texts = ", ".join(f"that {what}: {n:,}" for what, n in rows.items() if n)
     verb = "goes" if merged.people == 1 else "go"
-    return [f"{_people(merged.people)} {verb} on under another address, merged or changed: {texts}"]
+    return [f"{_people(merged.people)} {verb} on under another address, merged or changed; old ones {texts}"]
 
 
 def listed(counted: Mapping[str, int]) -> str:

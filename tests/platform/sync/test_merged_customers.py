@@ -95,13 +95,12 @@ def test_the_plan_tells_who_goes_on_as_whom_and_masks_both(shop: Shop) -> None:
 
     assert (profiles.merged, members.merged) == (Merged(people=1, retire=1), Merged(people=1, leave=2))
     assert notes(members) == [
-        "1 person goes on under another address, merged or changed: 2 of their old addresses leave the list "
-        "at once"
+        "1 person goes on under another address, merged or changed; old ones that leave the list at once: 2"
     ]
     assert notes(profiles)[0].startswith("would be held: 1 of 4 profiles would be retired")
     assert (
-        "1 person goes on under another address, merged or changed: 1 of their old profiles stay behind in "
-        "Klaviyo, without what this sync wrote"
+        "1 person goes on under another address, merged or changed; old ones that stay behind as profiles, "
+        "without what this sync wrote: 1"
     ) in notes(profiles)
     sample = next(one for one in members.samples if one.operation == "remove")
     assert (sample.person, what_happens(sample)) == ("p…@s….example", "goes on as p…@s….example")
@@ -194,7 +193,7 @@ def test_who_was_on_the_list_before_us_stays_and_two_masters_are_none(shop: Shop
     report = shop.run(MIRROR)
 
     assert found.merged == Merged(people=1, leave=1, stay=1)
-    assert "1 stay on it, as they were there before us" in notes(found)[0]
+    assert "that stay on it, as they were there before us: 1" in notes(found)[0]
     assert (report.by_operation, report.leaving) == ({"remove": 1}, 1)
     assert shop.members(list_id) == {ONE, THREE, FOUR}
 
