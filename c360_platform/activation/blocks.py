@@ -44,7 +44,9 @@ Name = Annotated[str, Field(min_length=1, max_length=255, pattern="^[^\\x00-\\x1
 
 
 class RemovalFuse(BaseModel):
-    """How much of a list one run may remove: at most this share, at most this many; few rows always pass."""
+    """How many one run may remove from a list, or retire: at most this share, at most this many; few always
+    pass.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -97,6 +99,9 @@ class _PeopleBlock(_Block):
     unset: tuple[Name, ...] = Field(default=(), strict=False)
     # What becomes of a phone number that is not E.164: the row goes without it, or is rejected.
     bad_phone: BadPhone = "drop"
+    removal_fuse: RemovalFuse = RemovalFuse()
+    # A model of addresses whose people go on under another one.
+    aliases: Column | None = None
 
 
 class ProfilesBlock(_PeopleBlock):
@@ -115,7 +120,6 @@ class ListBlock(_PeopleBlock):
     object: Literal["list"]
     list: Name
     create: CreatePolicy = "never"
-    removal_fuse: RemovalFuse = RemovalFuse()
     removal_grace_hours: float = Field(default=24, ge=0)
 
 

@@ -24,6 +24,7 @@ from c360_platform.activation.ledger_tables import Batch
 from c360_platform.activation.lists import Removals, adopt_members, find_or_create_list
 from c360_platform.activation.lost_state import is_history
 from c360_platform.activation.membership import Membership
+from c360_platform.activation.merged import RetirementRecords
 from c360_platform.activation.payloads import slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.readback import ReadBack, Sample
@@ -129,6 +130,8 @@ class _Sync:
         if counts.planned:
             run.say(f"{counts.planned:,} of {counts.source_rows:,} rows to send")
             list_id = self._list_id() if run.spec.object == "list" else ""
+            if counts.by_operation.get("retire"):
+                self._let_go_who_vanished()
             is_backfill = run.spec.object == "events" and is_history(run, anew=is_anew)
             with ledger.warehouse.session():
                 batches = self._record_batches(list_id, is_backfill=is_backfill)
@@ -187,6 +190,8 @@ class _Sync:
                 self.drift = tuple(drift(self.run.spec, self.record.kinds_before(), self.planner.kinds))
         for line in self.drift:
             self.run.say(line)
+        if self.counts.merged:
+            self.run.say(f"rows whose people go on under another address: {self.counts.merged:,}")
         return self.counts
 
     def _keep_what_is_not_sent(self, counts: PlanCounts) -> None:
@@ -203,6 +208,16 @@ class _Sync:
             if is_list:
                 departures = counts.leaving + counts.by_operation.get("remove", 0)
                 Membership(ledger).keep_tombstones(run.now, departures)
+
+    def _let_go_who_vanished(self) -> None:
+        """An import would make a profile anew that Klaviyo has no more, as after a merge there."""
+        run, records = self.run, RetirementRecords(self.run.ledger)
+        planned = records.planned()
+        vanished = planned.keys() - run.klaviyo.profile_ids(sorted(planned)).keys()
+        if vanished:
+            records.forget(vanished)
+            run.spool.lane("import").drop([planned[key] for key in vanished])
+            run.say(f"{len(vanished):,} profiles that were to be retired are in Klaviyo no more")
 
     def _record_batches(self, target: str, *, is_backfill: bool) -> list[Batch]:
         """Cut the plan into batches and record them before the first call that writes rows."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, ledger_table, within
+from c360_platform.activation.merged import ADDRESS, GOES_ON_AS, gone_on
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,17 +31,27 @@ def departures(
     *,
     leave_after: datetime | None,
     not_open: str,
+    aliases: str = "",
 ) -> str:
     """A SELECT of these columns, for the plan: rows of the state that are no longer rows of the model.
 
     Ours are removed once they have been gone before the moment `leave_after` (None: at once), until then they
     are `leaving`; who was on the list before us is released. It reads the plan's CTE `known`; `not_open` is
-    a condition that leaves out rows of open batches.
+    a condition that leaves out rows of open batches. With `aliases`, a relation, who goes on under another
+    address is removed at once: the grace period is for accidents before us, and until it ended the person
+    would be greeted twice.
     """
     is_over = "1 = 1"
     if leave_after is not None:
         moment = leave_after.isoformat(sep=" ", timespec="seconds")
         is_over = f"known.gone_at <= cast('{moment}' as {dialect.timestamp})"
+    elsewhere, goes_on_as = "", f"cast(null as {dialect.string})"
+    if aliases:
+        goes_on_as = f"elsewhere.{GOES_ON_AS}"
+        is_over = f"({goes_on_as} is not null or {is_over})"
+        elsewhere = f"""left join (
+    {gone_on(aliases, dialect, "known")}
+    ) as elsewhere on elsewhere.{ADDRESS} = known.key"""
     values = {
         "operation": f"case when not known.is_ours then 'release' when {is_over} then 'remove' "
         "else 'leaving' end",
@@ -52,12 +63,14 @@ def departures(
         "filled": "''",
         "cleared": "''",
         "occurred_s": f"cast(null as {dialect.integer})",
+        GOES_ON_AS: goes_on_as,
     }
     listed = ", ".join(values.get(name, f"cast(null as {dialect.string})") for name in columns)
     key = f"lower({dialect.trim(dialect.name(spec.key))})"
     return f"""select {listed}
     from known left join (select distinct {key} as present_key from {model}) as present
         on present.present_key = known.key
+    {elsewhere}
     where present.present_key is null {not_open}"""
 
 

@@ -36,13 +36,14 @@ class Lane:
 
 
 LANES = {
-    "import": Lane(("create", "update", "add"), 10_000),  # profile-bulk-import-jobs
+    "import": Lane(("create", "update", "add", "retire"), 10_000),  # profile-bulk-import-jobs
     "single": Lane(("clear",), 500),  # profile-import, one profile a call
     "remove": Lane(("remove",), 1_000),  # ids in one removal from a list
     # event-bulk-create-jobs; each event may need a wrapper with the longest address
     "event": Lane(("event",), 1_000, row_overhead=460),
 }
 LANE_OF = {operation: lane for lane, limits in LANES.items() for operation in limits.operations}
+DEPARTURES = ("remove", "retire")  # of rows that the state has and the model has not
 
 
 def in_lanes(*lanes: str) -> str:

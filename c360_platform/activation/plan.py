@@ -7,17 +7,19 @@ afterwards (`ledger`).
 A plan is the table `c360_sync.plan_<sync>`; it lives until everything in it is settled. Its rows:
 
     position      the order in which rows are sent; a batch is a lane and a range of positions
-    operation     create | update | clear | add | remove | event, which says in what lane a row travels;
-                  leaving (gone from the model, still within the grace period); release (leaves the state
+    operation     create | update | clear | retire | add | remove | event, which says in what lane a row
+                  travels; leaving (gone from the model, still within the grace period, or until Klaviyo has
+                  the address under which the person goes on); release (leaves the state
                   silently: it was never ours); reject (`problem` says why); refused (Klaviyo refused this
                   very payload before); withheld (the create policy keeps the person out, `problem` says
                   which)
     key           what the ledger knows the row by: the e-mail address, or the event's id
     is_ours       false for members of a list that were on it before
-    is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows; like bytes only
-                  in the table of a dry run
+    is_new        whether Klaviyo would make a profile of it, as far as the warehouse knows; like bytes and
+                  goes_on_as only in the table of a dry run
     filled, cleared    fields of the profile with a value, and those that lost theirs
     bytes         what the row costs in a body
+    goes_on_as    the address under which the person of a row that leaves goes on, as far as it is known
     occurred_s    when an event happened, in seconds since 1970: Klaviyo knows no finer time; like recipient
                   and metric only of events
 
@@ -40,7 +42,8 @@ from c360_platform.activation.event_months import months_to_read, within_months
 from c360_platform.activation.expressions import row_expressions
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import Batch, ledger_table, within
-from c360_platform.activation.payloads import LANE_OF, LANES, SEPARATOR
+from c360_platform.activation.merged import ADDRESS, GOES_ON_AS
+from c360_platform.activation.payloads import DEPARTURES, LANE_OF, LANES, SEPARATOR
 from c360_platform.activation.plan_statement import EVENTS_ONLY, PlanQuery
 from c360_platform.activation.plan_writer import PlanWriter
 from c360_platform.activation.spec import SyncSpec
@@ -67,8 +70,9 @@ COLUMNS = {
     "metric": "s",
     "occurred_s": "i",
     "problem": "s",
+    GOES_ON_AS: "s",
 }
-_SHOWN_ONLY = ("is_new", "bytes")  # in a dry run
+_SHOWN_ONLY = ("is_new", "bytes", GOES_ON_AS)  # in a dry run
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class PlanCounts:
 
     `by_operation` has what would be sent; `rejected` includes rows that Klaviyo refused before and that have
     not changed since; `withheld` are kept out by the create policy, `leaving` wait for the end of the grace
-    period, `releases` leave the state without a call. `new_profiles` counts rows that would make a profile.
+    period, `releases` leave the state without a call. `new_profiles` counts rows that would make a profile,
+    `merged` those that leave because their people go on under another address.
     `held` says why a person has to look at the plan first, and is empty when nobody has to.
     """
 
@@ -90,6 +95,7 @@ class PlanCounts:
     leaving: int = 0
     releases: int = 0
     new_profiles: int = 0
+    merged: int = 0
     has_rejects: bool = False
     held: str = ""
 
@@ -141,7 +147,7 @@ class Planner:
         for rows in self.warehouse.query(query.due_rows()):
             writer.add(rows)
         writer.finish()
-        counts = self._counts(source_rows, writer.by_operation, writer.new_profiles)
+        counts = self._counts(source_rows, writer.by_operation, writer.new_profiles, merged=writer.merged)
         if counts.held:
             raise SuspiciousPlan(counts.held)
         return counts
@@ -167,7 +173,8 @@ class Planner:
         )
         try:
             rows = self.warehouse.table(
-                f"select operation, is_new, count(*) as n from {table} group by operation, is_new"
+                f"select operation, is_new, count(*) as n, count({GOES_ON_AS}) as merged from {table} "
+                "group by operation, is_new"
             ).to_pylist()
             by_operation: Counter[str] = Counter()
             new_profiles = 0
@@ -175,7 +182,8 @@ class Planner:
                 by_operation[row["operation"]] += row["n"]
                 new_profiles += row["n"] if row["is_new"] and row["operation"] in LANE_OF else 0
             held = self._suspicious_source(source_rows)
-            yield table, self._counts(source_rows, by_operation, new_profiles, held=held)
+            merged = sum(row["merged"] for row in rows)
+            yield table, self._counts(source_rows, by_operation, new_profiles, merged=merged, held=held)
         finally:
             self.warehouse.execute(f"drop table if exists {table}")
 
@@ -219,6 +227,7 @@ class Planner:
             now=self.now,
             where=self._unsettled(types) if spec.object == "events" else "",
             ingested_profiles=self._ingested_profiles(),
+            aliases=self._aliases(),
             leave_after=None if at_once else self.now - timedelta(hours=spec.removal_grace_hours),
             retry_rejected=self.overrides.retry_rejected,
         )
@@ -242,6 +251,17 @@ class Planner:
             return ""
         return self.warehouse.relation(schema, "profiles")
 
+    def _aliases(self) -> str:
+        aliases = self.spec.aliases
+        if aliases is None:
+            return ""
+        if not {ADDRESS, GOES_ON_AS} <= self.warehouse.columns(aliases.schema, aliases.table).keys():
+            raise SyncFailed(
+                f"sync {self.spec.name}: {aliases.schema}.{aliases.table}, which its aliases are read from, "
+                f"has no columns {ADDRESS} and {GOES_ON_AS}: build the model {aliases.model}, then push again"
+            )
+        return self.warehouse.relation(aliases.schema, aliases.table)
+
     def _looked_at(self, query: PlanQuery) -> tuple[PlanQuery, int]:
         """The query without what a look at keys and state rules out, and the number of the model's rows."""
         source_rows = self.ledger.number(f"select count(*) as n from {self.model}")
@@ -251,7 +271,11 @@ class Planner:
         names = ("row_key", *query.row.shared)
         repeated = {name for name in names if counts[f"{name}_n"] != counts[f"{name}_d"]}
         is_first_load = self.ledger.state_row_count() == 0
-        return replace(query, is_first_load=is_first_load, repeated=repeated), source_rows
+        looked = replace(query, is_first_load=is_first_load, repeated=repeated)
+        retirement = None if is_first_load else looked.retirement
+        if retirement is not None and not self.ledger.number(retirement.look()):
+            looked = replace(looked, aliases="")
+        return looked, source_rows
 
     def _null(self, name: str) -> str:
         dialect = self.ledger.dialect
@@ -263,11 +287,17 @@ class Planner:
     # Counting and stopping ----------------------------------------------------------------------------------
 
     def _counts(
-        self, source_rows: int, rows: Mapping[str, int], new_profiles: int, *, held: str = ""
+        self,
+        source_rows: int,
+        rows: Mapping[str, int],
+        new_profiles: int,
+        *,
+        merged: int,
+        held: str = "",
     ) -> PlanCounts:
         rejected = rows.get("reject", 0) + rows.get("refused", 0)
         withheld, leaving = rows.get("withheld", 0), rows.get("leaving", 0)
-        changed = sum(rows.get(operation, 0) for operation in LANE_OF if operation != "remove")
+        changed = sum(rows.get(operation, 0) for operation in LANE_OF if operation not in DEPARTURES)
         under_way = sum(batch.rows for batch in self.ledger.open_batches if batch.lane != "remove")
         unchanged = source_rows - changed - rejected - withheld - under_way
         return PlanCounts(
@@ -280,8 +310,9 @@ class Planner:
             leaving=leaving,
             releases=rows.get("release", 0),
             new_profiles=new_profiles,
+            merged=merged,
             has_rejects=bool(rows.get("reject")),
-            held=held or self._suspicious_removals(rows.get("remove", 0) + leaving),
+            held=held or self._suspicious_removals(sum(rows.get(name, 0) for name in DEPARTURES) + leaving),
         )
 
     def _suspicious_source(self, source_rows: int) -> str:
@@ -302,8 +333,12 @@ class Planner:
         members = self.ledger.state_row_count("is_ours")
         if not self.spec.removal_fuse.holds(removals, members):
             return ""
+        aliases, what, where = self.spec.aliases, "members would be removed", "the segment"
+        if self.spec.object == "profiles" and aliases is not None:
+            what = "profiles would be retired, as their people go on under another address"
+            where = f"the model {aliases.model}"
         return (
-            f"sync {self.spec.name}: {removals} of {members} members would be removed, more than the "
-            f"fuse allows ({self.spec.removal_fuse}): nothing was sent. Check the segment, then raise "
+            f"sync {self.spec.name}: {removals} of {members} {what}, more than the "
+            f"fuse allows ({self.spec.removal_fuse}): nothing was sent. Check {where}, then raise "
             "its removal_fuse or allow removals once"
         )

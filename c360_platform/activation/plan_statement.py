@@ -19,6 +19,7 @@ from c360_platform.activation.expressions import ROW_BYTES
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.mapped_rows import RowExpressions
 from c360_platform.activation.membership import departures
+from c360_platform.activation.merged import GOES_ON_AS, Retirement, retires
 from c360_platform.activation.spec import SyncSpec
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _HORIZON = timedelta(days=365)  # events further ahead are refused by Klaviyo
 # What the comparison yields of a row, before its size is known.
 RENDERED = (
     *("operation", "key", "digest", "is_ours", "is_new", "problem", "filled", "cleared"),
-    *("is_portable", "raw_payload", "recipient", "metric", "occurred_s"),
+    *("is_portable", "raw_payload", "recipient", "metric", "occurred_s", GOES_ON_AS),
 )
 EVENTS_ONLY = ("recipient", "metric", "occurred_s")
 
@@ -39,7 +40,8 @@ EVENTS_ONLY = ("recipient", "metric", "occurred_s")
 class PlanQuery:
     """What the query is made of.
 
-    `model` and `ingested_profiles` are relations as written in SQL; the latter is empty without an ingest.
+    `model`, `ingested_profiles` and `aliases` are relations as written in SQL; the latter two are empty
+    without an ingest, and where nobody tells who goes on under another address.
     `where` limits the model, `leave_after` is the moment before which a member must have gone to be removed
     (None: at once). What a first look has ruled out is left out of the statement: `is_first_load` says that
     the state is empty, `repeated` names what may stand in several rows, `row_key` and flags of `row.shared`
@@ -53,6 +55,7 @@ class PlanQuery:
     now: datetime
     where: str = ""
     ingested_profiles: str = ""
+    aliases: str = ""
     leave_after: datetime | None = None
     retry_rejected: bool = False
     is_first_load: bool = False
@@ -67,9 +70,19 @@ class PlanQuery:
         return self.spec.object == "events"
 
     @property
+    def retirement(self) -> Retirement | None:
+        """What finds the profiles that are to be retired; None where there cannot be any."""
+        if not self.aliases or not retires(self.spec):
+            return None
+        return Retirement(self.spec, self.ledger, self.model, self.aliases)
+
+    @property
     def rendered(self) -> tuple[str, ...]:
         """The columns of RENDERED that rows of this kind have."""
-        return RENDERED if self.is_event else tuple(name for name in RENDERED if name not in EVENTS_ONLY)
+        unused = () if self.is_event else EVENTS_ONLY
+        if not self.aliases:
+            unused = (*unused, GOES_ON_AS)
+        return tuple(name for name in RENDERED if name not in unused)
 
     def key_counts(self) -> str:
         """A look at what identifies rows: for `row_key` and each flag of `row.shared` the columns <name>_n,
@@ -86,13 +99,13 @@ class PlanQuery:
         """Every row that is to be sent, removed or kept out; columns as in `rendered`, but payload for
         raw_payload, and bytes. Rows of batches that are still open are not in it.
         """
-        has_members = self.spec.object == "list" and not self.is_first_load
-        removals = f"union all {self._departures()}" if has_members else ""
+        ctes, removals = self._departures()
+        departed = "".join(f"{name} as (\n    {select}\n),\n" for name, select in ctes.items())
         return f"""
 with {self._read()},
 {self._compared()},
 {self._judged()},
-rendered as (
+{departed}rendered as (
     select {self._rendered()}
     from judged
     {removals}
@@ -283,6 +296,7 @@ due as (
             "cleared": row.cleared,
             "recipient": "person" if self.is_event else f"cast(null as {d.string})",
             "metric": row.metric or f"cast(null as {d.string})",
+            GOES_ON_AS: f"cast(null as {d.string})",
             "occurred_s": f"case when problem is null then {row.occurred_s or no_number} end",
             "raw_payload": f"case when problem is null and not is_refused and not ({held_back}) "
             f"then {row.payload} end",
@@ -310,15 +324,29 @@ bounded as (
 )
 select * from bounded"""
 
-    def _departures(self) -> str:
-        return departures(
-            self.spec,
-            self.dialect,
-            self.model,
-            self.rendered,
-            leave_after=self.leave_after,
-            not_open=self._not_open("known.key"),
-        )
+    def _departures(self) -> tuple[Mapping[str, str], str]:
+        """Rows of the state that the model has no more: what they are read of, and the SELECT to be added."""
+        ledger = self.ledger
+        if self.is_first_load or self.is_event:
+            return {}, ""
+        if self.spec.object == "list":
+            members = departures(
+                self.spec,
+                self.dialect,
+                self.model,
+                self.rendered,
+                leave_after=self.leave_after,
+                not_open=self._not_open("known.key"),
+                aliases=self.aliases,
+            )
+            return {}, f"union all {members}"
+        retirement = self.retirement
+        if retirement is None:
+            return {}, ""
+        is_asked = ledger.has_rejections() and not self.retry_rejected
+        refused = ledger.rejections.refused_payloads() if is_asked else ""
+        profiles = retirement.rows(self.rendered, refused=refused, not_open=self._not_open("parted.key"))
+        return retirement.ctes(), f"union all {profiles}"
 
     def _not_open(self, key: str) -> str:
         ledger = self.ledger

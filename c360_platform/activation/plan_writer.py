@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from c360_platform.activation.arrow_columns import integers, is_one_of, numbers, texts
 from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.merged import GOES_ON_AS
 from c360_platform.activation.payloads import LANE_OF, LANES, SEPARATOR
 from c360_platform.activation.spool import Spool
 
@@ -32,6 +33,7 @@ class PlanWriter:
         self.columns = columns
         self.by_operation: Counter[str] = Counter()
         self.new_profiles = 0
+        self.merged = 0
         self._is_kept = is_kept
         self._position = ledger.last_open_position()
         self._waiting: list[pa.Table] = []
@@ -51,6 +53,8 @@ class PlanWriter:
         self.by_operation.update(found)
         is_sent = is_one_of(rows["operation"], list(LANE_OF))
         self.new_profiles += pc.sum(pc.and_(rows["is_new"], is_sent)).as_py() or 0
+        if GOES_ON_AS in rows.schema.names:
+            self.merged += rows.num_rows - rows[GOES_ON_AS].null_count
         for lane in {LANE_OF[operation] for operation in found if operation in LANE_OF}:
             bodies, its_positions = rows["payload"], positions
             if len(found) > 1:

@@ -26,6 +26,7 @@ from c360_platform.activation.blocks import (
     RemovalFuse,
 )
 from c360_platform.activation.errors import SyncConfigError
+from c360_platform.activation.merged import ADDRESS, GOES_ON_AS, Aliases
 from c360_platform.activation.yaml_lines import BlockSource, find_block
 
 TAG = "klaviyo_sync"
@@ -40,7 +41,8 @@ class SyncSpec:
     a `list_name`. What else a block can say is explained in `blocks`.
 
     `ingest_schema` holds the tables of our own Klaviyo ingest, as `relation` takes it; empty without one.
-    `profile_syncs` are the syncs of the project whose rows become profiles.
+    `profile_syncs` are the syncs of the project whose rows become profiles. `aliases` tells addresses whose
+    people go on under another one.
     """
 
     name: str
@@ -60,6 +62,7 @@ class SyncSpec:
     list_name: str = ""
     removal_fuse: RemovalFuse = field(default_factory=RemovalFuse)
     removal_grace_hours: float = 0
+    aliases: Aliases | None = None
     event_id: str = ""
     metric: str = ""
     occurred_at: str = ""
@@ -94,12 +97,17 @@ def load_specs(manifest: Mapping[str, Any], *, project_dir: Path | None = None) 
     """
     problems: list[str] = []
     found: list[tuple[SyncSpec, BlockSource]] = []
+    models = {
+        node["name"]: node
+        for node in manifest.get("nodes", {}).values()
+        if node.get("resource_type") == "model"
+    }
     for node in manifest.get("nodes", {}).values():
         if node.get("resource_type") == "model" and TAG in _tags(node):
             source = find_block(
                 project_dir, node["name"], node.get("patch_path"), node.get("original_file_path", "")
             )
-            reader = _BlockReader(node, source)
+            reader = _BlockReader(node, source, models)
             spec = reader.read()
             problems += reader.problems
             if spec is not None:
@@ -128,8 +136,11 @@ def _ingest_schema(manifest: Mapping[str, Any]) -> str:
 class _BlockReader:
     """Reads one block and collects its problems."""
 
-    def __init__(self, node: Mapping[str, Any], source: BlockSource) -> None:
+    def __init__(
+        self, node: Mapping[str, Any], source: BlockSource, models: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.node = node
+        self.models = models
         self.model: str = node["name"]
         self.source = source
         self.problems: list[str] = []
@@ -142,6 +153,7 @@ class _BlockReader:
             return None
         self._check_columns(block)
         self._check_names(block)
+        self._check_aliases(block)
         return None if self.problems else self._spec(block)
 
     def _block(self) -> Block | None:
@@ -194,6 +206,26 @@ class _BlockReader:
                     (section, column), f"`{names[column]}` is also the name of `{other}`: rename one"
                 )
 
+    def _check_aliases(self, block: Block) -> None:
+        name = None if isinstance(block, EventsBlock) else block.aliases
+        if name is None:
+            return
+        if name not in self.models:
+            advice = _did_you_mean(name, self.models) or "name a model with the old addresses of people"
+            self._problem(("aliases",), f"there is no model `{name}`: {advice}")
+            return
+        declared = self.models[name].get("columns") or {}
+        missing = [column for column in (ADDRESS, GOES_ON_AS) if column not in declared]
+        if missing:
+            listed = " and ".join(f"`{column}`" for column in missing)
+            self._problem(("aliases",), f"model {name} declares no column {listed}: add it there")
+
+    def _aliases(self, name: str | None) -> Aliases | None:
+        if name is None:
+            return None
+        node = self.models[name]
+        return Aliases(name, node["unique_id"], node["schema"], node.get("alias") or name)
+
     def _problem(self, path: tuple[Any, ...], text: str) -> None:
         self.problems.append(f"{self.source.place(path)}: model {self.model}: {text}")
 
@@ -223,11 +255,11 @@ class _BlockReader:
                 backfill_after_hours=block.backfill_after_hours,
             )
         common |= {"fields": dict(block.fields), "unset": block.unset, "bad_phone": block.bad_phone}
+        common |= {"removal_fuse": block.removal_fuse, "aliases": self._aliases(block.aliases)}
         if isinstance(block, ListBlock):
             return SyncSpec(
                 **common,
                 list_name=block.list,
-                removal_fuse=block.removal_fuse,
                 removal_grace_hours=block.removal_grace_hours,
             )
         return SyncSpec(**common)

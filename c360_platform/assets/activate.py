@@ -47,7 +47,7 @@ class PushConfig(dg.Config):
 
     allow_removals: bool = Field(
         default=False,
-        description="Let an empty model and removals beyond the fuse pass, without a grace period.",
+        description="Let an empty model and departures beyond the fuse pass, without a grace period.",
     )
     retry_rejected: bool = Field(
         default=False,
@@ -78,6 +78,7 @@ def activate_assets(
             spec,
             deps=[
                 model_key(manifest["nodes"][spec.unique_id]),
+                *([model_key(manifest["nodes"][spec.aliases.unique_id])] if spec.aliases else ()),
                 *(profiles if spec.object == "list" else ()),
             ],
             description=_describe(spec, manifest["nodes"][spec.unique_id]["description"]),

@@ -54,6 +54,7 @@ def syncs(scene: Scene) -> None:
     from c360_platform.activation.ledger import Ledger
     from c360_platform.activation.lost_state import EventRecords
     from c360_platform.activation.membership import Membership
+    from c360_platform.activation.merged import RetirementRecords
     from c360_platform.activation.plan import Planner
     from c360_platform.activation.readback import EventSampleRecords, SampleRecords
     from c360_platform.activation.runs import RunRecord
@@ -80,7 +81,7 @@ def syncs(scene: Scene) -> None:
             drive(Planner(spec, scene.warehouse, ledger, NOW))
             samples = {"schema": [spec.ingest_schema, ""], **_planned(spec)}
             of_kind = (EventRecords, EventSampleRecords) if spec.object == "events" else (SampleRecords,)
-            records = (Membership, AccountRecords, *of_kind)
+            records = (Membership, RetirementRecords, AccountRecords, *of_kind)
             for part in (ledger, ledger.batches, ledger.rejections, *(of(ledger) for of in records)):
                 drive(part, **samples)
             drive(RunRecord(scene.warehouse, spec.name, "run"))
@@ -275,6 +276,7 @@ def _samples() -> dict[str, Sequence[Any]]:
     rejection = Rejection("k", 1, "create", "invalid", "it is refused")
     return {
         "account": ["account"],
+        "addresses": [["a", "b"]],
         "at": [NOW],
         "batch": [_IMPORT],
         "batches": [[_IMPORT], [_IMPORT, _REMOVE]],

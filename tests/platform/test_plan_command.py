@@ -61,7 +61,7 @@ def test_a_shop_is_one_screen_and_one_document(
     assert (code, err) == (0, "")
     document = json.loads(out)
     syncs = {one["sync"]: one for one in document["syncs"]}
-    assert syncs["klaviyo_profiles"]["operations"] == {"create": 3, "update": 0, "clear": 0}
+    assert syncs["klaviyo_profiles"]["operations"] == {"create": 3, "update": 0, "clear": 0, "retire": 0}
     assert len(syncs["klaviyo_profiles"]["people"]) == 1
     assert syncs["klaviyo_profiles"]["people"][0]["changes"][0]["name"] == "first_name"
     assert syncs["events_shipments"]["people"][0]["person"] == "ada@example.com"

@@ -67,10 +67,10 @@ def load(project: Path, text: str) -> list[SyncSpec]:
             "alias": model["name"],
             "unique_id": f"model.c360.{model['name']}",
             "schema": "marts",
-            "config": model["config"],
+            "config": model.get("config", {}),
             "patch_path": f"c360://{FILE}",
             "original_file_path": f"models/marts/{model['name']}.sql",
-            "columns": {column: {"name": column} for column in COLUMNS},
+            "columns": {column: {"name": column} for column in model.get("columns", COLUMNS)},
         }
     return load_specs({"nodes": nodes}, project_dir=project)
 
@@ -140,6 +140,25 @@ def test_who_may_become_a_profile_is_said_by_a_column_or_not_at_all(tmp_path: Pa
     assert "only properties can be unset" in field
     [spec] = load(tmp_path, with_policy("create: never\n          unset: [Old Stage]"))
     assert (spec.create, spec.unset, spec.consent) == ("never", ("Old Stage",), None)
+
+
+def test_a_model_of_aliases_must_be_there_and_have_both_addresses(tmp_path: Path) -> None:
+    aliases = "  - name: klaviyo_aliases\n    columns: [address, goes_on_as]\n"
+    named = PROFILES + "          aliases: klaviyo_aliases\n"
+
+    [spec] = load(tmp_path, named + aliases)
+
+    assert spec.aliases is not None
+    assert (spec.aliases.schema, spec.aliases.table) == ("marts", "klaviyo_aliases")
+    [typo] = problems(tmp_path, named.replace("aliases: klaviyo_aliases", "aliases: klaviyo_alias") + aliases)
+    assert typo.startswith(f"{FILE}:15: model klaviyo_profiles: there is no model `klaviyo_alias`")
+    assert "did you mean `klaviyo_aliases`?" in typo
+    [short] = problems(tmp_path, named + aliases.replace(", goes_on_as", ""))
+    assert "model klaviyo_aliases declares no column `goes_on_as`" in short
+    [event] = problems(
+        tmp_path, EVENTS.replace("  - name", "models:\n  - name", 1) + "          aliases: x\n"
+    )
+    assert "only object profiles or list has it" in event
 
 
 def test_a_missing_block_or_key_is_named(tmp_path: Path) -> None:

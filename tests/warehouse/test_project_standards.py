@@ -257,8 +257,9 @@ def test_an_exposure_of_a_sync_that_is_gone_does_not_keep_the_file_from_being_wr
             raise ManifestError("broken.sql does not parse")
         return one_sync
 
-    [name] = [key for key, node in manifest["nodes"].items() if node["name"] == "seg_vip_customers"]
-    one_sync = json.loads(json.dumps({**manifest, "nodes": {name: manifest["nodes"][name]}}))
+    its_models = ("seg_vip_customers", "klaviyo_aliases")
+    nodes = {key: node for key, node in manifest["nodes"].items() if node["name"] in its_models}
+    one_sync = json.loads(json.dumps({**manifest, "nodes": nodes}))
     monkeypatch.setattr(exposures, "read_manifest", parse)
     monkeypatch.setattr(exposures, "load_specs", lambda manifest, **_: load_specs(manifest))
 

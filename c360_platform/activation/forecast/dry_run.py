@@ -16,11 +16,19 @@ from c360_platform.activation.arrow_columns import is_one_of
 from c360_platform.activation.errors import SyncFailed, SyncHeld
 from c360_platform.activation.forecast.changes import Change, changes
 from c360_platform.activation.forecast.expected_calls import expected_calls
-from c360_platform.activation.forecast.figures import NOT_INGESTED, WRITTEN_SINCE, Changed, Forecast, Sample
+from c360_platform.activation.forecast.figures import (
+    NOT_INGESTED,
+    WRITTEN_SINCE,
+    Changed,
+    Forecast,
+    Merged,
+    Sample,
+)
 from c360_platform.activation.forecast.known_profiles import KnownProfiles
 from c360_platform.activation.forecast.masking import masked_address, masked_value
 from c360_platform.activation.imports import Singles
 from c360_platform.activation.ledger import Ledger
+from c360_platform.activation.merged import GOES_ON_AS
 from c360_platform.activation.payloads import LANES, Slice, in_lanes, slices
 from c360_platform.activation.plan import PlanCounts, Planner
 from c360_platform.activation.runs import RunRecord
@@ -91,6 +99,7 @@ class _Reader:
             withheld=_by_reason(groups, "withheld"),
             leaving=counts.leaving,
             released=counts.releases,
+            merged=self._merged() if counts.merged else Merged(),
             open=self.ledger.open_row_count(),
             postponed=max(singles - Singles.MOST_ROWS, 0),
             backfill=sum(metric["backfill"] for metric in metrics),
@@ -103,6 +112,7 @@ class _Reader:
                 pieces,
                 is_list=spec.object == "list",
                 adds=by_operation["add"],
+                retired=by_operation["retire"],
                 has_ids=self.known.loaded_at is not None,
                 metrics=[metric["n"] for metric in metrics],
             ),
@@ -125,6 +135,18 @@ class _Reader:
             "and said.key = planned.key and said.digest = planned.digest group by 1, 2"
         )
         return rows.to_pylist()
+
+    def _merged(self) -> Merged:
+        rows = self._rows("operation, count(*) as n", "group by operation", f"{GOES_ON_AS} is not null")
+        counted = Counter({row["operation"]: row["n"] for row in rows})
+        people = self.ledger.number(f"select count(distinct {GOES_ON_AS}) as n from {self.table}")
+        return Merged(
+            people=people,
+            leave=counted["remove"],
+            stay=counted["release"],
+            retire=counted["retire"],
+            wait=counted["leaving"],
+        )
 
     def _slices(self) -> list[Slice]:
         import numpy as np
@@ -170,24 +192,28 @@ class _Reader:
     def _look_at(self, people: int) -> tuple[Changed, list[Sample]]:
         """What changes in people whom Klaviyo has, and a few rows of every operation.
 
-        Rows are taken by their hashes: the first ones are a fair sample, and the same every time.
+        Rows are taken by their hashes: the first ones are a fair sample, and the same every time. Who goes
+        on under another address comes first, because that is where a wrong merge shows.
         """
-        is_known = f"{in_lanes('import', 'single')} and not is_new"
+        is_known = f"{in_lanes('import', 'single')} and operation <> 'retire' and not is_new"
         compares = bool(self.spec.fields or self.spec.properties or self.spec.unset)
         most = MOST_COMPARED if compares and self.known.loaded_at is not None else 0
+        order = f"case when {GOES_ON_AS} is null then 1 else 0 end, digest, key"
         ranked = (  # narrow, because a window keeps all that it reads
             f"select position, ({is_known}) as is_known, row_number() over "
-            f"(partition by operation order by digest, key) as place "
+            f"(partition by operation order by {order}) as place "
             f"from {self.table} where operation <> 'release'"
         )
         chosen = (
             f"select * from ({ranked}) as ranked where place <= {people} or (is_known and place <= {most})"
         )
-        columns = "operation, cleared, recipient, metric, occurred_s, problem, is_new, planned.position"
+        columns = f"operation, {GOES_ON_AS}, cleared, recipient, metric, occurred_s, problem, is_new"
         source = (
             f"from {self.table} as planned join ({chosen}) as chosen on chosen.position = planned.position"
         )
-        rows = self.warehouse.table(f"select key, {columns}, is_known, place {source}").to_pylist()
+        rows = self.warehouse.table(
+            f"select key, {columns}, planned.position, is_known, place {source}"
+        ).to_pylist()
         profiles = self.known.of(f"select key {source}") if most else {}
         wanted = f"{_SENT} and position in (select position from ({chosen}) as picked)"
         payloads = self.planner.preview_payloads(self.table, wanted)
@@ -223,6 +249,7 @@ class _Reader:
             metric=row["metric"] or "",
             occurred_at=None if second is None else datetime.fromtimestamp(second, UTC),
             reason=reason,
+            goes_on_as=self._address(row[GOES_ON_AS]) if row[GOES_ON_AS] else "",
         )
 
     def _shown(self, change: Change) -> Change:

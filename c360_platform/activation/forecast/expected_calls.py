@@ -59,13 +59,15 @@ def expected_calls(
     *,
     is_list: bool = False,
     adds: int = 0,
+    retired: int = 0,
     has_ids: bool = True,
     metrics: Iterable[int] = (),
 ) -> list[ExpectedCalls]:
     """The calls for the slices of a sync's plan, in the order in which they begin.
 
-    `adds` are people who are new on the list, `has_ids` says whether Klaviyo's ids need not be looked up;
-    `metrics` has the number of planned events of every metric.
+    `adds` are people who are new on the list, `retired` profiles of which it is asked whether they are still
+    there. `has_ids` says whether Klaviyo's ids need not be looked up; `metrics` has the number of planned
+    events of every metric.
     """
     rows: Counter[str] = Counter()
     for piece in slices:
@@ -76,7 +78,8 @@ def expected_calls(
     requests = {
         ACCOUNTS: int(bool(slices)),
         LISTS: int(is_list and bool(slices)),
-        PROFILES: (0 if has_ids else _pages(rows["remove"], ADDRESSES_PER_FILTER)),
+        PROFILES: _pages(retired, ADDRESSES_PER_FILTER)
+        + (0 if has_ids else _pages(rows["remove"], ADDRESSES_PER_FILTER)),
         REMOVE: batches["remove"],
         PROFILE: min(rows["single"], Singles.MOST_ROWS),
         IMPORT: imports,

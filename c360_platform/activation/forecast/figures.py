@@ -9,7 +9,7 @@ People in it are masked unless somebody asked for them; what is masked cannot be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,8 @@ WRITTEN_SINCE = "not known: pushed after Klaviyo was last ingested, or missing i
 class Sample:
     """A row of the plan to look at.
 
-    `person` is an address, `event` the id of an event. `changes` is None when nobody knows what Klaviyo has;
+    `person` is an address, `goes_on_as` the one under which the person of a row that leaves goes on, `event`
+    the id of an event. `changes` is None when nobody knows what Klaviyo has;
     `reason` says why not, or why the row is kept out.
     """
 
@@ -35,6 +36,7 @@ class Sample:
     metric: str = ""
     occurred_at: datetime | None = None
     reason: str = ""
+    goes_on_as: str = field(default="", repr=False)
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -49,6 +51,7 @@ class Sample:
             "metric": self.metric or None,
             "occurred_at": self.occurred_at and self.occurred_at.isoformat(),
             "reason": self.reason or None,
+            "goes_on_as": self.goes_on_as or None,
         }
 
 
@@ -67,6 +70,23 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Merged:
+    """How many `people` go on under another address, and what becomes of the rows of their old ones.
+
+    leave      are taken off the list
+    stay       stay on the list: they were there before us
+    retire     profiles that stay in Klaviyo and lose what this sync has written
+    wait       profiles that are retired once Klaviyo has confirmed the other address
+    """
+
+    people: int = 0
+    leave: int = 0
+    stay: int = 0
+    retire: int = 0
+    wait: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What a run of a sync would do, in rows.
 
@@ -75,8 +95,10 @@ class Forecast:
     rejected                   reason to rows that are kept out: for what they hold
     refused                    because Klaviyo refused them before
     withheld                   because the create policy wants no new profile of the person
-    leaving                    members that are out of the segment, within their grace period
+    leaving                    members that are out of the segment, within their grace period; profiles that
+                               wait until they are retired
     released                   members that are out of the segment and stay: they were on the list before
+    merged                     people who go on under another address
     open                       rows of an earlier run, which are settled first
     postponed                  rows that must travel alone and are too many for one run
     backfill, live             events that start no flow, and those that may
@@ -101,6 +123,7 @@ class Forecast:
     withheld: Mapping[str, int] = field(default_factory=dict)
     leaving: int = 0
     released: int = 0
+    merged: Merged = field(default_factory=Merged)
     open: int = 0
     postponed: int = 0
     backfill: int = 0
@@ -148,6 +171,7 @@ class Forecast:
             "withheld": dict(self.withheld),
             "leaving": self.leaving,
             "released": self.released,
+            "merged": asdict(self.merged),
             "open_from_earlier_run": self.open,
             "postponed": self.postponed,
             "events": {"backfill": self.backfill, "live": self.live},
@@ -179,7 +203,7 @@ class Forecast:
 
 # What a sync of a kind may send, in the order in which people read it.
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
-    "profiles": ("create", "update", "clear"),
+    "profiles": ("create", "update", "clear", "retire"),
     "list": ("add", "update", "clear", "remove"),
     "events": ("event",),
 }

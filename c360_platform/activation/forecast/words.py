@@ -23,6 +23,7 @@ _VERBS = {
     "update": "update {n}",
     "clear": "empty fields of {n}",
     "remove": "remove {n}",
+    "retire": "retire {n}",
     "event": "send {n}",
 }
 NOTHING = "nothing"
@@ -87,7 +88,8 @@ def notes(forecast: Forecast) -> list[str]:
         found.append(f"sends {_counted(forecast.backfill, 'event')} as history, which starts no flow")
     if forecast.live:
         found.append(f"sends {_counted(forecast.live, 'event')} as news, which may start flows")
-    if forecast.leaving:
+    found += _merge_notes(forecast)
+    if forecast.leaving and forecast.object == "list":
         found.append(
             f"{_people(forecast.leaving)} left the segment and stay until their grace period is over"
         )
@@ -120,6 +122,21 @@ def _change_notes(forecast: Forecast) -> list[str]:
     return found
 
 
+def _merge_notes(forecast: Forecast) -> list[str]:
+    merged = forecast.merged
+    if not merged.people:
+        return []
+    rows = {
+        "leave the list at once": merged.leave,
+        "stay on it, as they were there before us": merged.stay,
+        "stay behind as profiles, without what this sync wrote": merged.retire,
+        "stay as they are until Klaviyo has confirmed the other one": merged.wait,
+    }
+    texts = ", ".join(f"that {what}: {n:,}" for what, n in rows.items() if n)
+    verb = "goes" if merged.people == 1 else "go"
+    return [f"{_people(merged.people)} {verb} on under another address, merged or changed; old ones {texts}"]
+
+
 def listed(counted: Mapping[str, int]) -> str:
     """Names with their numbers, the first few of them."""
     names = [f"{name} ({n:,})" for name, n in list(counted.items())[:_MOST_NAMES]]
@@ -132,6 +149,8 @@ def what_happens(sample: Sample, *, most: int = 6) -> str:
     if sample.metric:
         when = sample.occurred_at.strftime(" of %Y-%m-%d %H:%M") if sample.occurred_at else ""
         return f"{sample.metric}{when}" + (f": {sample.reason}" if sample.reason else "")
+    if sample.goes_on_as:
+        return f"goes on as {sample.goes_on_as}"
     if sample.reason or sample.changes is None:
         return sample.reason
     is_new = sample.operation in ("create", "add")

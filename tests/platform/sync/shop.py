@@ -139,6 +139,11 @@ class Shop:
     def segment(self, emails: Sequence[str | None]) -> None:
         self._table("seg_vip", {"email": "varchar"}, [{"email": email} for email in emails])
 
+    def aliases(self, pairs: Mapping[str, str]) -> None:
+        """Addresses in use no more, and those under which their people go on."""
+        rows = [{"address": old, "goes_on_as": new} for old, new in pairs.items()]
+        self._table("klaviyo_aliases", dict.fromkeys(("address", "goes_on_as"), "varchar"), rows)
+
     def events(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._table("events_shipments", EVENT_TYPES, rows)
 

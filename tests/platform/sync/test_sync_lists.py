@@ -22,14 +22,7 @@ def test_a_list_follows_its_segment_and_consent_stays(shop: Shop) -> None:
     first = shop.run(SEGMENT)
     list_id = shop.list_id()
     assert (first.by_operation, shop.members(list_id)) == ({"add": 20}, set(emails(*range(1, 21))))
-    shop.api.Profiles.bulk_subscribe_profiles(
-        {
-            "data": {
-                "type": "profile-subscription-bulk-create-job",
-                "attributes": {"profiles": {"data": [_subscriber(emails(1)[0])]}},
-            }
-        }
-    )
+    subscribe(shop, emails(1)[0])
     shop.calls()
 
     shop.segment(emails(*range(2, 19), 30))
@@ -41,7 +34,7 @@ def test_a_list_follows_its_segment_and_consent_stays(shop: Shop) -> None:
     assert calls["POST /api/profile-bulk-import-jobs"] == 1
     assert calls["DELETE /api/lists/{id}/relationships/profiles"] == 1
     assert not [call for call in calls if any(word in call for word in CONSENT_CALLS)]
-    assert _consent(shop, emails(1)[0]) == "SUBSCRIBED"
+    assert consent(shop, emails(1)[0]) == "SUBSCRIBED"
     shop.calls()
     assert (shop.run(SEGMENT).planned, shop.calls()) == (0, {})
 
@@ -106,12 +99,20 @@ def test_a_list_sync_may_carry_properties(shop: Shop) -> None:
     assert shop.klaviyo_profiles()["person2@shop.example"]["properties"] == {"Note": "c"}
 
 
-def _subscriber(email: str) -> dict[str, object]:
-    consent = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
-    return {"type": "profile", "attributes": {"email": email, "subscriptions": consent}}
+def subscribe(shop: Shop, email: str) -> None:
+    agreed = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
+    subscriber = {"type": "profile", "attributes": {"email": email, "subscriptions": agreed}}
+    shop.api.Profiles.bulk_subscribe_profiles(
+        {
+            "data": {
+                "type": "profile-subscription-bulk-create-job",
+                "attributes": {"profiles": {"data": [subscriber]}},
+            }
+        }
+    )
 
 
-def _consent(shop: Shop, email: str) -> str:
+def consent(shop: Shop, email: str) -> str:
     found = shop.api.Profiles.get_profiles(
         filter=f'equals(email,"{email}")', additional_fields_profile=["subscriptions"]
     )

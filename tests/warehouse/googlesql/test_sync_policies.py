@@ -11,6 +11,8 @@ import pytest
 
 from c360_platform.activation.blocks import CreatePolicy
 from c360_platform.activation.delivery import Overrides
+from c360_platform.activation.merged import Aliases
+from c360_platform.activation.spec import SyncSpec
 from tests.platform.sync.shop import PROFILES, SEGMENT
 from tests.warehouse.googlesql.two_warehouses import Shop, both_plans, confirmed, same_plan
 
@@ -104,6 +106,53 @@ def test_lists_gain_and_lose_the_same_members() -> None:
         "new@shop.example": "add",
         "": "reject",
         "twice@shop.example": "reject",
+    }
+
+
+def test_who_goes_on_under_another_address_leaves_and_is_retired_alike() -> None:
+    aliases = Aliases("klaviyo_aliases", "model.c360.klaviyo_aliases", "marts", "klaviyo_aliases")
+    pairs = {
+        " Old@shop.example ": "new@shop.example",
+        "waits@shop.example": "unconfirmed@shop.example",
+        "nowhere@shop.example": "nobody@shop.example",
+        "in-use@shop.example": "new@shop.example",
+        "retired@shop.example": "new@shop.example",
+        "refused@shop.example": "new@shop.example",
+        "ü@shop.example": "\u3000Ü@Shop.example",
+    }
+    rows = [{"email": f"{name}@shop.example"} for name in ("new", "unconfirmed", "in-use", "\u3000Ü")]
+    names = ("old", "waits", "nowhere", "in-use", "retired", "new", "ü", "refused")
+    confirmed_rows = [
+        {"key": f"{name}@shop.example", "digest": 0 if name == "retired" else 1, "filled": "|city|"}
+        for name in names
+    ]
+    refused = {"stage": "klaviyo", "key": "refused@shop.example", "digest": 0}
+
+    def operations(spec: SyncSpec, *, has_refused: bool) -> dict[str, str]:
+        same = {"sync": spec.name, "is_ours": True, "target": ""}
+        ledger = {"state": [{**same, **row} for row in confirmed_rows]}
+        if has_refused:
+            ledger["rejections"] = [{"sync": spec.name, **refused}]
+        shop = Shop(spec, {"email": "varchar"}, rows, NOW, ledger=ledger, aliases=pairs)
+        plan = same_plan(both_plans(shop))
+        assert {row["filled"] for row in plan if row["operation"] == "retire"} <= {"|city|"}
+        return {
+            key.partition("@")[0]: operation
+            for key, operation in _operations(plan).items()
+            if operation not in ("create", "add", "update")
+        }
+
+    profiles = replace(
+        PROFILES, fields={}, properties={"email": 'The "own" address'}, aliases=aliases, create="always"
+    )
+    assert operations(profiles, has_refused=True) == {
+        "old": "retire",
+        "waits": "leaving",
+        "refused": "refused",
+    }
+    members = replace(SEGMENT, aliases=aliases, removal_grace_hours=24)
+    assert operations(members, has_refused=False) == {
+        **dict.fromkeys(("old", "waits", "nowhere", "retired", "refused"), "remove")
     }
 
 

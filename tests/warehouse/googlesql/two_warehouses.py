@@ -19,6 +19,7 @@ import pyarrow as pa
 from c360_platform.activation.delivery import Overrides
 from c360_platform.activation.ledger import Ledger
 from c360_platform.activation.ledger_tables import SCHEMA, TABLES
+from c360_platform.activation.merged import ADDRESS, GOES_ON_AS
 from c360_platform.activation.payloads import LANE_OF
 from c360_platform.activation.plan import COLUMNS, Planner
 from c360_platform.activation.spec import SyncSpec
@@ -138,7 +139,8 @@ class Shop:
     """A sync, its model (columns are DuckDB's types), and what both engines know beside it.
 
     `ledger` has rows of its tables by name; `plan` are the rows of an earlier plan, whose batches are open.
-    `ingested` are the profiles of our own Klaviyo ingest, e-mail address to whether it was deleted.
+    `ingested` are the profiles of our own Klaviyo ingest, e-mail address to whether it was deleted. `aliases`
+    are the rows of the sync's model of them, old address to the one in use.
     """
 
     spec: SyncSpec
@@ -148,6 +150,7 @@ class Shop:
     ledger: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     plan: Sequence[Mapping[str, Any]] = ()
     ingested: Mapping[str, bool] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
     overrides: Overrides = field(default_factory=Overrides)
 
     @contextmanager
@@ -167,6 +170,10 @@ class Shop:
         if self.ingested is not None:
             profiles = [{"email": email, "is_deleted": gone} for email, gone in self.ingested.items()]
             side.add("raw", "profiles", {"email": "varchar", "is_deleted": "boolean"}, profiles)
+        if self.spec.aliases is not None:
+            pairs = [{ADDRESS: old, GOES_ON_AS: new} for old, new in self.aliases.items()]
+            columns = dict.fromkeys((ADDRESS, GOES_ON_AS), "varchar")
+            side.add(self.spec.aliases.schema, self.spec.aliases.table, columns, pairs)
         spec = replace(self.spec, ingest_schema="" if self.ingested is None else "raw")
         warehouse: Warehouse = side  # type: ignore[assignment]  # what planning needs of it
         ledger = Ledger(warehouse, spec.name)

@@ -29,17 +29,41 @@ selected as (
 
 ),
 
--- A phone belongs to one profile in Klaviyo. Its present holder keeps it, else the oldest customer.
-phone_holders as (
+-- A phone belongs to one profile in Klaviyo. Its present holder keeps it, else the oldest customer. And nobody else has
+-- it: after a merge the person's old profile is still there, and no import moves a phone from one profile to another.
+held_phones as (
 
     select
         klaviyo_profiles.phone,
-        min(customer_ids.customer_id) as customer_id
+        klaviyo_profiles.email,
+        customer_ids.customer_id
     from klaviyo_profiles
     inner join customer_ids
         on concat('klaviyo:', klaviyo_profiles.profile_id) = customer_ids.record_key
     where klaviyo_profiles.phone is not null
-    group by 1
+
+),
+
+phone_holders as (
+
+    select
+        phone,
+        min(customer_id) as customer_id,
+        min(email) as email
+    from held_phones
+    group by phone
+
+),
+
+own_phones as (
+
+    select
+        customer_id,
+        email,
+        min(phone) as phone
+    from held_phones
+    where email is not null
+    group by customer_id, email
 
 ),
 
@@ -49,6 +73,10 @@ phones as (
         selected.customer_id,
         selected.phone,
         coalesce(phone_holders.customer_id = selected.customer_id, true) as is_free,
+        coalesce(
+            phone_holders.customer_id = selected.customer_id and phone_holders.email != selected.email, false
+        ) as is_held_by_old_profile,
+        own_phones.phone as own_phone,
         row_number() over (
             partition by selected.phone order by selected.created_at, selected.customer_id
         ) as age_rank,
@@ -56,6 +84,9 @@ phones as (
     from selected
     left join phone_holders
         on selected.phone = phone_holders.phone
+    left join own_phones
+        on selected.customer_id = own_phones.customer_id
+        and selected.email = own_phones.email
     where selected.phone is not null
 
 ),
@@ -68,8 +99,10 @@ final as (
         selected.accepts_marketing,
         selected.first_name,
         selected.last_name,
-        case when phones.is_free and (phones.is_held or phones.age_rank = 1) then phones.phone end
-            as phone,
+        case
+            when phones.is_held_by_old_profile then phones.own_phone
+            when phones.is_free and (phones.is_held or phones.age_rank = 1) then phones.phone
+        end as phone,
         selected.country,
         selected.language,
         selected.acquisition_source,
