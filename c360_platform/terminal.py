@@ -198,6 +198,26 @@ def show_reconciliation(
         raise LoopFailed(f"Klaviyo differs from the ledger in {', '.join(differing)}")
 
 
+def show_review(
+    settings: Settings, *, again: bool, lines: bool, pairs: int, min_probability: float, unmask: bool
+) -> None:
+    """Show what the last search for probable duplicates found, after one when there was none."""
+    from c360_platform import review_report
+    from c360_platform.identity_review.store import ReviewTables
+
+    stored = ReviewTables(_warehouse(settings))
+    stored.check()
+    if again or not stored.has_proposals():
+        from c360_platform.loop import run_job
+
+        _raise_for(run_job(settings, "identity_review"))
+    proposals = stored.open_proposals(most=pairs, min_probability=min_probability)
+    if lines:
+        review_report.print_lines(sys.stdout, proposals)
+    else:
+        review_report.print_proposals(console, proposals, unmask=unmask)
+
+
 def _verify(settings: Settings) -> None:
     """Read Klaviyo back over its API and hold it against the models."""
     from c360_platform.activation.verify import compare

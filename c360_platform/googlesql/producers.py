@@ -185,6 +185,21 @@ def attribution(scene: Scene) -> None:
     )
 
 
+def identity_review(scene: Scene) -> None:
+    """Records and decisions read, proposals written and read back."""
+    import pyarrow as pa
+
+    from c360_platform.identity_review.search import schema
+    from c360_platform.identity_review.store import ReviewTables
+
+    drive(
+        ReviewTables(scene.warehouse),
+        proposals=[schema().empty_table(), pa.table({of.name: pa.array([None], of.type) for of in schema()})],
+        most=[20],
+        min_probability=[0.5],
+    )
+
+
 class _Access:
     """What an asset gets instead of a warehouse: something that opens it."""
 
@@ -213,7 +228,7 @@ class _Klaviyo:
 # Whoever adds code that sends SQL adds its producer here.
 PRODUCERS: Sequence[Callable[[Scene], None]] = (
     *(syncs, sync_comparison, dry_runs, reconciliations),
-    *(raw_checks, ingest_counts, attribution),
+    *(raw_checks, ingest_counts, attribution, identity_review),
 )
 
 
