@@ -88,6 +88,7 @@ def identity_review_assets(settings: Settings, manifest: Mapping[str, Any]) -> l
             metadata={
                 "dagster/row_count": findings.proposals.num_rows,
                 "compared_rows": findings.rows,
+                "learnt_from": ", ".join(findings.lessons) or "nothing: too few pairs",
                 "proposals_by_probability": dg.MetadataValue.md(probability_bands(findings.proposals)),
             }
         )

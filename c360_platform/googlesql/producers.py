@@ -192,9 +192,12 @@ def identity_review(scene: Scene) -> None:
     from c360_platform.identity_review.search import schema
     from c360_platform.identity_review.store import ReviewTables
 
+    stored = ReviewTables(scene.warehouse)
+    with suppress(Refused):
+        stored.write(schema().empty_table())  # before it is read
     drive(
-        ReviewTables(scene.warehouse),
-        proposals=[schema().empty_table(), pa.table({of.name: pa.array([None], of.type) for of in schema()})],
+        stored,
+        proposals=[pa.table({of.name: pa.array([None], of.type) for of in schema()})],
         most=[20],
         min_probability=[0.5],
     )

@@ -90,6 +90,9 @@ def settings(filled: Collection[str], *, prior: float) -> SettingsCreator:
             for key in KEYS
         ],
         probability_two_random_records_match=prior,
+        # weights of what hardly ever occurs would sink for ever, and change nothing by it
+        em_convergence=0.001,
+        max_iterations=12,
         retain_matching_columns=True,  # and with them the degrees
         additional_columns_to_retain=["customer_id"],
     )

@@ -108,13 +108,15 @@ somebodys as (
     select
         record_key,
         customer_id,
-        case when not list_contains($3, split_part(email, '@', 1)) then email end as email,
+        case
+            when split_part(email, '@', 1) not in (select unnest(cast($3 as varchar[]))) then email
+        end as email,
         phone,
-        case when not list_contains($1, first_name) then first_name end as first_name,
-        case when not list_contains($1, last_name) then last_name end as last_name,
+        case when first_name not in (select unnest(cast($1 as varchar[]))) then first_name end as first_name,
+        case when last_name not in (select unnest(cast($1 as varchar[]))) then last_name end as last_name,
         postal_code,
         city,
-        case when not list_contains($2, birth_date) then birth_date end as birth_date
+        case when birth_date not in (select unnest(cast($2 as date[]))) then birth_date end as birth_date
     from spelled_alike
 ),
 

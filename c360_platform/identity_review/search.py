@@ -27,6 +27,7 @@ from c360_platform.identity_review.people import (
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from splink import Linker
 
 SEED: Final = 7
 LEAST_ROWS: Final = 2
@@ -48,7 +49,8 @@ class Search:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a search found: `rows` spellings of people were compared; `proposals`, the most probable first.
+    """What a search found: `rows` spellings of people were compared; agreement in the columns of `lessons`
+    taught it, and without a lesson it proposes nothing; `proposals` begin with the most probable.
 
     Their columns: record_key_a, record_key_b, customer_id_a, customer_id_b, probability (0 to 1), agreements,
     differences (in words, empty without one). Two customers are one row, by their most probable records.
@@ -56,6 +58,7 @@ class Findings:
 
     proposals: pa.Table
     rows: int
+    lessons: Sequence[str] = ()
 
 
 def find_probable_duplicates(
@@ -75,10 +78,12 @@ def find_probable_duplicates(
         load_records(connection, records)
         rows = make_people(connection, guards or Guards(), most_per_key=search.most_per_key)
         _load_decided(connection, decided)
-        if rows < LEAST_ROWS:
+        filled = _filled(connection)
+        lessons = _score(connection, filled, search) if rows >= LEAST_ROWS else []
+        if not lessons:
             return Findings(schema().empty_table(), rows)
-        compared = _score(connection, search)
-        return Findings(connection.sql(_proposals(compared)).to_arrow_table().cast(schema()), rows)
+        proposals = connection.sql(_proposals(comparisons_of(filled))).to_arrow_table()
+        return Findings(proposals.cast(schema()), rows, lessons)
 
 
 def schema() -> pa.Schema:
@@ -133,29 +138,51 @@ def _load_decided(connection: duckdb.DuckDBPyConnection, decided: Sequence[tuple
     connection.unregister("decided_pairs")
 
 
-def _score(connection: duckdb.DuckDBPyConnection, search: Search) -> list[str]:
-    """Make the table `scored` of pairs of rows that are probable enough; the comparisons that were made."""
-    logging.getLogger("splink").setLevel(logging.CRITICAL)
-    from splink import DuckDBAPI, Linker, block_on
+def _filled(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The attributes that somebody has."""
+    counted = ", ".join(f"count({name})" for name in ATTRIBUTES)
+    [counts] = connection.execute(f"select {counted} from {PEOPLE}").fetchall()
+    return {name for name, count in zip(ATTRIBUTES, counts, strict=True) if count}
 
-    [counts] = connection.execute(
-        f"select {', '.join(f'count({name})' for name in ATTRIBUTES)} from {PEOPLE}"
-    ).fetchall()
-    filled = {name for name, count in zip(ATTRIBUTES, counts, strict=True) if count}
-    linker = Linker(
-        DuckDBAPI(connection).register(PEOPLE), settings(filled, prior=_prior(connection)), log_level=None
-    )
-    linker.training.estimate_u_using_random_sampling(max_pairs=search.sampled_pairs, seed=SEED)
-    for columns in LESSONS:
-        if _pairs(connection, columns) >= LEAST_PAIRS_OF_A_LESSON:
-            linker.training.estimate_parameters_using_expectation_maximisation(
-                block_on(*columns), max_pairs=search.sampled_pairs
-            )
+
+def _score(connection: duckdb.DuckDBPyConnection, filled: set[str], search: Search) -> list[str]:
+    """Make the table `scored` of pairs of rows that are probable enough, unless nothing teaches it; the lessons."""
+    logging.getLogger("splink").setLevel(logging.CRITICAL)
+    lessons = [columns for columns in LESSONS if _pairs(connection, columns) >= LEAST_PAIRS_OF_A_LESSON]
+    linker = _taught(connection, filled, lessons, search)
+    if not lessons:
+        return []
     predicted = linker.inference.predict(
         threshold_match_probability=search.min_probability, warning_mode="never"
     )
     connection.execute(f"create table scored as select * from {predicted.physical_name}")
-    return comparisons_of(filled)
+    return ["+".join(columns) for columns in lessons]
+
+
+def _taught(
+    connection: duckdb.DuckDBPyConnection, filled: set[str], lessons: list[Sequence[str]], search: Search
+) -> Linker:
+    """Splink after its lessons. One that it fails in is taken out of `lessons`, and it begins anew: then some
+    degree occurs in no pair of one person, and would speak against one without end.
+    """
+    from splink import DuckDBAPI, Linker, block_on
+
+    model = settings(filled, prior=_prior(connection))
+    while True:
+        linker = Linker(DuckDBAPI(connection).register(PEOPLE), model, log_level=None)
+        linker.training.estimate_u_using_random_sampling(
+            max_pairs=search.sampled_pairs, seed=SEED, min_count_per_level=None, num_chunks=1
+        )
+        for columns in lessons:
+            try:
+                linker.training.estimate_parameters_using_expectation_maximisation(
+                    block_on(*columns), max_pairs=search.sampled_pairs
+                )
+            except ValueError:
+                lessons.remove(columns)
+                break
+        else:
+            return linker
 
 
 def _pairs(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> int:
