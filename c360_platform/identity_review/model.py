@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 # Two first names that are no two spellings of one: a phone and a place in common then tell of a household.
 _OTHER_FIRST_NAME: Final = (
-    "coalesce(left(first_name_l, 1) <> left(first_name_r, 1) "
-    "and jaro_winkler_similarity(first_name_l, first_name_r) < 0.8, false)"
+    "coalesce(jaro_winkler_similarity(first_name_l, first_name_r) < 0.8 "
+    "and not starts_with(first_name_l, first_name_r) and not starts_with(first_name_r, first_name_l), false)"
 )
 # The distance is counted only where it can be so small: it costs more than all the rest.
 _ONE_SLIP: Final = (
     "(case when abs(length(email_l) - length(email_r)) <= 1 "
     "then damerau_levenshtein(email_l, email_r) <= 1 else false end)"
 )
-# Two people of one name have one mailbox at two providers: that says no more than the name does.
-_SAYS_ONLY_THE_NAME: Final = f"(is_mailbox_of_name_l or is_mailbox_of_name_r) and not {_ONE_SLIP}"
+# People of one name have like mailboxes, with a dot here and there: that says no more than the name does.
+_SAYS_ONLY_THE_NAME: Final = (
+    f"(is_mailbox_of_name_l or is_mailbox_of_name_r) and not (mailbox_l = mailbox_r and {_ONE_SLIP})"
+)
 
 
 @dataclass(frozen=True)

@@ -146,9 +146,11 @@ def _filled(connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _score(connection: duckdb.DuckDBPyConnection, filled: set[str], search: Search) -> list[str]:
-    """Make the table `scored` of pairs of rows that are probable enough, unless nothing teaches it; the lessons."""
+    """Make the table `scored` of pairs that are probable enough, unless nothing teaches it; the lessons."""
     logging.getLogger("splink").setLevel(logging.CRITICAL)
-    lessons = [columns for columns in LESSONS if _pairs(connection, columns) >= LEAST_PAIRS_OF_A_LESSON]
+    lessons: list[Sequence[str]] = [
+        columns for columns in LESSONS if _pairs(connection, columns) >= LEAST_PAIRS_OF_A_LESSON
+    ]
     linker = _taught(connection, filled, lessons, search)
     if not lessons:
         return []
