@@ -125,7 +125,10 @@ def review(
     lines: Annotated[
         bool, typer.Option("--lines", help="Print lines for dbt's seed identity_decisions, and nothing else.")
     ] = False,
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="How many pairs to show.")] = 20,
+    pairs: Annotated[
+        int | None,
+        typer.Option("--pairs", min=1, help="How many pairs (default: 20 on a screen, all lines)."),
+    ] = None,
     at_least: Annotated[
         float, typer.Option("--at-least", min=0, max=1, help="Show pairs that are at least so probable.")
     ] = 0.0,

@@ -198,7 +198,7 @@ def identity_review(scene: Scene) -> None:
     drive(
         stored,
         proposals=[pa.table({of.name: pa.array([None], of.type) for of in schema()})],
-        most=[20],
+        most=[20, None],
         min_probability=[0.5],
     )
 

@@ -80,7 +80,7 @@ def make_people(connection: duckdb.DuckDBPyConnection, guards: Guards, *, most_p
 
 
 def _people() -> str:
-    """The statement. Rows are sorted because a sample of rows in another order is another sample."""
+    """The statement. Rows are sorted because sums in another order differ in their last digits."""
     attributes = ", ".join(ATTRIBUTES)
     keys = ",\n        ".join(f"{made_of} as {key}" for key, made_of in _KEYS.items())
     rare_keys = ",\n    ".join(

@@ -86,8 +86,8 @@ class ReviewTables:
         """Whether a search was ever made."""
         return self.warehouse.exists(self._proposals())
 
-    def open_proposals(self, *, most: int, min_probability: float = 0.0) -> list[Proposal]:
-        """The most probable pairs without a decision whose records still are two customers."""
+    def open_proposals(self, *, most: int | None, min_probability: float = 0.0) -> list[Proposal]:
+        """The most probable pairs, or all, without a decision whose records still are two customers."""
         columns = ", ".join(
             f"record_{side}.{name} as {name}_{side}" for side in "ab" for name in ("source", *ATTRIBUTES)
         )
@@ -114,7 +114,7 @@ class ReviewTables:
                 and ids_a.customer_id <> ids_b.customer_id
                 and proposals.probability >= ?
             order by proposals.probability desc, proposals.record_key_a, proposals.record_key_b
-            limit {int(most)}
+            {"" if most is None else f"limit {int(most)}"}
             """,
             [min_probability],
         )

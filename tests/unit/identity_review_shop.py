@@ -48,6 +48,8 @@ def shop() -> list[dict[str, Any]]:
             written_again |= {"email": f"work{n}q@y.example"}
         if n % 5 == 0:
             written_again |= {"phone": f"+49160{n:08}", "postal_code": f"{20_000 + n}", "city": "Jena"}
+        if n % 7 == 0:
+            written_again |= {"first_name": "Kim"}
         if n % 9 == 0:
             written_again |= {"last_name": person(n)["last_name"] + "e"}
         records.append({"record_key": f"shopify:{n}", "customer_id": f"c{n}", **person(n)})
@@ -58,14 +60,14 @@ def shop() -> list[dict[str, Any]]:
         records.append({"record_key": f"webshop:{n}", "customer_id": f"d{n}", **person(n), **slips})
     household = {name: person(20)[name] for name in ("last_name", "phone", "postal_code", "city")}
     records.append(
-        {"record_key": "webshop:wife", "customer_id": "wife", **household, "first_name": "Wilma",
-         "birth_date": date(1951, 5, 5), "email": "wilma@z.example"}
-    )  # fmt: skip
-    namesake = {name: person(30)[name] for name in ("first_name", "last_name")}
-    records.append(
-        {"record_key": "webshop:namesake", "customer_id": "namesake", **namesake, "city": "Kiel",
-         "postal_code": "30000", "birth_date": date(1949, 9, 9), "email": "xylo@z.example"}
-    )  # fmt: skip
+        {"record_key": "webshop:household", "customer_id": "household", **household, "first_name": "Wilma"}
+    )
+    namesake = {"first_name": FIRST[0], "last_name": LAST[0]}
+    records += [
+        {"record_key": f"webshop:{city}", "customer_id": city, **namesake, "city": city,
+         "email": f"anna.adler@{city.lower()}.example"}
+        for city in ("Kiel", "Hof")
+    ]  # fmt: skip
     nobody = {
         "first_name": "Kunde",
         "last_name": "Unbekannt",

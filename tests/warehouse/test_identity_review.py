@@ -61,7 +61,7 @@ def test_with_proposals_accepted_from_the_documented_probability_on_a_public_set
     search(stored)
 
     accepted = [
-        (one.record_key_a, one.record_key_b) for one in stored.open_proposals(most=10_000)
+        (one.record_key_a, one.record_key_b) for one in stored.open_proposals(most=None)
         if one.probability >= ACCEPTED_FROM
     ]  # fmt: skip
     by_rules, _ = scores(customers, truth)
