@@ -19,7 +19,7 @@ from c360_platform.warehouse.duckdb import DuckDBWarehouse
 from tests.warehouse.dbt_process import DbtProcess
 from tests.warehouse.identity_home import IdentityHome, People
 
-# From what probability on docs/identity-review.md says that a proposal may be accepted unseen.
+# From what probability on docs/identity-review.md says that a short look is enough.
 ACCEPTED_FROM = 0.9
 
 
