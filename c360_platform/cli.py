@@ -119,6 +119,32 @@ def reconcile(
 
 
 @app.command()
+def review(
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Search anew before showing.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Print lines for dbt's seed identity_decisions, and nothing else.")
+    ] = False,
+    pairs: Annotated[
+        int | None,
+        typer.Option("--pairs", min=1, help="How many pairs (default: 20 on a screen, all lines)."),
+    ] = None,
+    at_least: Annotated[
+        float, typer.Option("--at-least", min=0, max=1, help="Show pairs that are at least so probable.")
+    ] = 0.0,
+    unmask: Annotated[bool, typer.Option("--unmask", help="Show people as they are.")] = False,
+    home: Home = None,
+) -> None:
+    """Show pairs of customers who are probably one person, for people to decide. Joins nobody."""
+    from c360_platform import terminal
+
+    settings = _existing(_settings(home))
+    terminal.show_review(
+        settings, again=again, lines=lines, pairs=pairs, min_probability=at_least, unmask=unmask
+    )
+
+
+@app.command()
 def world(
     home: Home = None,
     customers: Customers = 2000,

@@ -15,6 +15,7 @@ from c360_platform.activation.spec import load_specs
 from c360_platform.assets.activate import activate_assets
 from c360_platform.assets.attribution import attribution_assets
 from c360_platform.assets.dry_run import dry_run_job
+from c360_platform.assets.identity_review import identity_review_assets, identity_review_job
 from c360_platform.assets.ingest import ingest_assets
 from c360_platform.assets.raw import raw_specs, raw_tables
 from c360_platform.assets.reconcile import reconcile_checks
@@ -42,6 +43,7 @@ def build(settings: Settings, *, resource_overrides: Mapping[str, object] | None
         *transform_assets(settings, manifest),
         *attribution_assets(settings, manifest, tables),
     ]
+    reviews = identity_review_assets(settings, manifest)
     jobs = automation.make_jobs(
         tables,
         specs,
@@ -53,13 +55,14 @@ def build(settings: Settings, *, resource_overrides: Mapping[str, object] | None
             *raw_specs(tables, engine=settings.engine),
             *ingested,
             *models,
+            *reviews,
             *activate_assets(settings, manifest, specs),
         ],
         asset_checks=[
             raw_checks(tables),
             *reconcile_checks(settings, specs, cron=automation.RECONCILE_CRON, timezone=timezone),
         ],
-        jobs=[*jobs, dry_run_job(specs)],
+        jobs=[*jobs, dry_run_job(specs), *identity_review_job(reviews)],
         schedules=automation.make_schedules(settings, jobs, timezone=timezone),
         sensors=[
             automation.make_push_sensor(settings, specs),

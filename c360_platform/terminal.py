@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LAYERS = ("staging", "identity", "intermediate", "marts")
 RAW_SOURCES = ("shopify", "amazon", "shipments", "webshop", "stripe", "ga4", "crm", "zendesk", "klaviyo")
+PAIRS_ON_A_SCREEN = 20
 SYNC_COUNTERS = ("planned", "sent", "confirmed", "rejected", "withheld", "unchanged", "pending")
 
 # Bound to the stream of today: a run sends what dbt and dlt print to a file meanwhile.
@@ -196,6 +197,27 @@ def show_reconciliation(
     differing = [one.sync for one in found if not one.holds]
     if differing and not mend:
         raise LoopFailed(f"Klaviyo differs from the ledger in {', '.join(differing)}")
+
+
+def show_review(
+    settings: Settings, *, again: bool, lines: bool, pairs: int | None, min_probability: float, unmask: bool
+) -> None:
+    """Show what the last search for probable duplicates found, after one when there was none."""
+    from c360_platform import review_report
+    from c360_platform.identity_review.store import ReviewTables
+
+    stored = ReviewTables(_warehouse(settings))
+    stored.check()
+    if again or not stored.has_proposals():
+        from c360_platform.loop import run_job
+
+        _raise_for(run_job(settings, "identity_review"))
+    most = pairs if pairs is not None else None if lines else PAIRS_ON_A_SCREEN
+    proposals = stored.open_proposals(most=most, min_probability=min_probability)
+    if lines:
+        review_report.print_lines(sys.stdout, proposals)
+    else:
+        review_report.print_proposals(console, proposals, unmask=unmask)
 
 
 def _verify(settings: Settings) -> None:

@@ -186,6 +186,24 @@ def attribution(scene: Scene) -> None:
     )
 
 
+def identity_review(scene: Scene) -> None:
+    """Records and decisions read, proposals written and read back."""
+    import pyarrow as pa
+
+    from c360_platform.identity_review.search import schema
+    from c360_platform.identity_review.store import ReviewTables
+
+    stored = ReviewTables(scene.warehouse)
+    with suppress(Refused):
+        stored.write(schema().empty_table())  # before it is read
+    drive(
+        stored,
+        proposals=[pa.table({of.name: pa.array([None], of.type) for of in schema()})],
+        most=[20, None],
+        min_probability=[0.5],
+    )
+
+
 class _Access:
     """What an asset gets instead of a warehouse: something that opens it."""
 
@@ -214,7 +232,7 @@ class _Klaviyo:
 # Whoever adds code that sends SQL adds its producer here.
 PRODUCERS: Sequence[Callable[[Scene], None]] = (
     *(syncs, sync_comparison, dry_runs, reconciliations),
-    *(raw_checks, ingest_counts, attribution),
+    *(raw_checks, ingest_counts, attribution, identity_review),
 )
 
 

@@ -20,6 +20,7 @@ LAYERS: dict[str, set[str]] = {
     "c360_platform.raw_files": {"c360_platform.settings", "c360_platform.warehouse"},
     "c360_platform.activation": {"c360_platform.warehouse"},
     "c360_platform.attribution": {"c360_platform.warehouse"},
+    "c360_platform.identity_review": {"c360_platform.warehouse"},
     "c360_platform.sandbox": {"c360_platform.warehouse"},
     "c360_platform.components": {"c360_platform.warehouse", "c360_platform.sandbox"},
     "c360_platform.dbt_manifest": {"c360_platform.settings"},
@@ -35,14 +36,14 @@ LAYERS: dict[str, set[str]] = {
     },
     "c360_platform.assets": {
         "c360_platform.settings", "c360_platform.warehouse", "c360_platform.activation", "dlt_pipelines",
-        "c360_platform.attribution", "c360_platform.resources", "c360_platform.failures",
-        "c360_platform.dbt_manifest",
+        "c360_platform.attribution", "c360_platform.identity_review", "c360_platform.resources",
+        "c360_platform.failures", "c360_platform.dbt_manifest",
     },
     # It judges what the others send, so it stands above them.
     "c360_platform.googlesql": {
         "c360_platform.settings", "c360_platform.warehouse", "c360_platform.activation",
-        "c360_platform.attribution", "c360_platform.dbt_manifest", "c360_platform.assets",
-        "c360_platform.checks",
+        "c360_platform.attribution", "c360_platform.identity_review", "c360_platform.dbt_manifest",
+        "c360_platform.assets", "c360_platform.checks",
     },
 }  # fmt: skip
 # The one place that runs the code location in its own process.
