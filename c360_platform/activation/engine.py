@@ -280,7 +280,12 @@ class _Sync:
             events = Events(run)
             (events.resume if resumed else events.deliver)(lanes["event"])
         except SyncRefused as refusal:
-            # Sending them later would be refused alike: their rows are planned anew.
-            unsent = [batch for batch in run.ledger.open_batches if batch.status == "planned"]
+            # Sending them later would be refused alike, and a removal that a killed run had sent is sent again:
+            # their rows are planned anew.
+            unsent = [
+                batch
+                for batch in run.ledger.open_batches
+                if batch.status == "planned" or batch.lane == "remove"
+            ]
             run.ledger.failed(unsent, run.moment(), str(refusal))
             raise

@@ -66,7 +66,7 @@ def test_dagster_validates_the_location_and_loads_no_library_of_a_step(tmp_path:
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, json, sys\n"
         "heavy = ('dlt', 'duckdb', 'pyarrow', 'pandas', 'klaviyo_api', 'google.auth', 'google.api_core',\n"
-        "         'google.cloud.bigquery', 'dagster_gcp')\n"
+        "         'google.cloud.bigquery', 'dagster_gcp', 'splink')\n"
         "atexit.register(lambda: print('LOADED', json.dumps([m for m in heavy if m in sys.modules])))\n"
     )
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -22,6 +22,7 @@ own as (
 
     select
         record_key,
+        false as is_from_orders,
         email,
         phone,
         first_name,
@@ -39,6 +40,7 @@ at_checkout as (
 
     select
         customer_key as record_key,
+        true as is_from_orders,
         email,
         phone,
         first_name,

@@ -13,6 +13,7 @@ import pytest
 from c360_platform.activation import isolation, payloads
 from c360_platform.activation.errors import SyncFailed, SyncRefused
 from c360_platform.activation.imports import Singles
+from c360_platform.activation.ledger import Ledger
 from c360_platform.sandbox.klaviyo.import_work import set_fate
 from c360_platform.sandbox.klaviyo.settings import KlaviyoSettings
 from c360_platform.sandbox.traffic import Fault
@@ -373,6 +374,30 @@ def test_case_21_a_list_deleted_before_its_members_are_taken_off_fails_alone(sho
         shop.run(SEGMENT)
     shop.klaviyo.profile_ids = ids  # type: ignore[method-assign]
     assert len(confirmed_keys(shop)) == 3
+
+
+def test_case_21_a_removal_that_a_dead_run_had_sent_ends_when_its_list_is_gone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.segment([f"person{number}@shop.example" for number in range(1, 4)])
+    shop.run(SEGMENT)
+    shop.segment(["person1@shop.example"])
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "confirm", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            shop.run(SEGMENT)
+    shop.api.Lists.delete_list(shop.list_id())
+
+    with pytest.raises(SyncRefused, match="does not exist"):
+        shop.run(SEGMENT)
+
+    assert shop.run(SEGMENT).by_operation == {"add": 1}
+    assert shop.members(shop.list_id()) == {"person1@shop.example"}
+    assert shop.run(SEGMENT).requests == 0
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_case_34_what_exceeds_the_calls_for_clearing_is_reported_as_pending_and_follows(
