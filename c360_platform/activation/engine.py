@@ -280,8 +280,8 @@ class _Sync:
             events = Events(run)
             (events.resume if resumed else events.deliver)(lanes["event"])
         except SyncRefused as refusal:
-            # Sending them later would be refused alike, and a removal that a killed run had sent is sent again:
-            # their rows are planned anew.
+            # Sending them later would be refused alike, also removals that a killed run had sent: their rows
+            # are planned anew.
             unsent = [
                 batch
                 for batch in run.ledger.open_batches

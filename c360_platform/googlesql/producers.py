@@ -204,6 +204,18 @@ def identity_review(scene: Scene) -> None:
     )
 
 
+def component_tables(scene: Scene) -> None:
+    """The customers of the Customer 360 component, written and read back."""
+    import pyarrow as pa
+
+    from c360_platform.components.storage import read_table, replace_table
+
+    customers = pa.table({"customer_id": ["c"], "is_active": [True]})
+    with suppress(Refused):
+        replace_table(scene.warehouse, "components.customer_360", customers.to_reader())
+        read_table(scene.warehouse, "components.customer_360")
+
+
 class _Access:
     """What an asset gets instead of a warehouse: something that opens it."""
 
@@ -232,7 +244,7 @@ class _Klaviyo:
 # Whoever adds code that sends SQL adds its producer here.
 PRODUCERS: Sequence[Callable[[Scene], None]] = (
     *(syncs, sync_comparison, dry_runs, reconciliations),
-    *(raw_checks, ingest_counts, attribution, identity_review),
+    *(raw_checks, ingest_counts, attribution, identity_review, component_tables),
 )
 
 

@@ -42,8 +42,8 @@ LAYERS: dict[str, set[str]] = {
     # It judges what the others send, so it stands above them.
     "c360_platform.googlesql": {
         "c360_platform.settings", "c360_platform.warehouse", "c360_platform.activation",
-        "c360_platform.attribution", "c360_platform.identity_review", "c360_platform.dbt_manifest",
-        "c360_platform.assets", "c360_platform.checks",
+        "c360_platform.attribution", "c360_platform.identity_review", "c360_platform.components",
+        "c360_platform.dbt_manifest", "c360_platform.assets", "c360_platform.checks",
     },
 }  # fmt: skip
 # The one place that runs the code location in its own process.

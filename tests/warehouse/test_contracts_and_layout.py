@@ -96,10 +96,16 @@ def test_every_table_that_grows_is_laid_out_and_every_partition_is_a_month(manif
     partitioned = {
         name: config["partition_by"] for name, config in tables.items() if config.get("partition_by")
     }
-    incremental = {name for name, config in tables.items() if config["materialized"] == "incremental"}
+    # Those that a full refresh does not empty are memories, which know no window.
+    incremental = {
+        name
+        for name, config in tables.items()
+        if config["materialized"] == "incremental" and config["full_refresh"] is not False
+    }
 
-    # As many rows as articles, or as pairs of articles that are often bought together.
+    # As many rows as articles, or as pairs of articles that are often bought together; a report of a page.
     assert unsorted <= {
+        "identity_report",
         *("stg_products", "stg_reporting_currency", "int_product__traits", "int_product__articles"),
         *("int_product__sales", "int_product__affinities", "int_basket__pairs"),
     }

@@ -7,6 +7,7 @@
     on_schema_change='fail',
     full_refresh=false
 ) }}
+{{ warehouse_layout(cluster_by=['changed_on']) }}
 
 {%- set is_ahead = identity_map_is_ahead(ref('identity_map')) %}
 
