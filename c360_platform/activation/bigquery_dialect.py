@@ -42,7 +42,7 @@ class BigQueryDialect(Dialect):
         return f"trim({text})"
 
     def digest(self, text: str) -> str:
-        return f"cast(concat('0x', right(to_hex(reverse(left(md5({text}), 8))), 15)) as int64)"
+        return f"cast(concat('0x', right(to_hex(reverse(md5({text}))), 15)) as int64)"
 
     def fingerprint(self, text: str) -> str:
         return f"farm_fingerprint({text})"

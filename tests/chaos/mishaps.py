@@ -81,7 +81,7 @@ def _details(random: Random, kind: str, path: str) -> dict[str, Any]:
     when = random.choice(("before", "after"))
     told = random.choice(_RETRY_AFTER)
     details: dict[str, dict[str, Any]] = {
-        "status": {**_status(random, path), "when": when},
+        "status": {"when": when, **_status(random, path)},
         "html": {"status": random.choice((200, 202, 400, 403, 502)), "when": when},
         "delay": {"seconds": random.choice((0.02, 0.4)), "when": when},
         "no_answer": {"when": when},
@@ -99,7 +99,9 @@ def _status(random: Random, path: str) -> dict[str, Any]:
     if path.endswith("{id}") and random.random() < 0.3:
         status = 404
     body = f'{{"errors":[{{"id":"1","code":"chaos","title":"Chaos","detail":"{status}"}}]}}'
-    return {"status": status, "body": body, "headers": _JSON}
+    told: dict[str, Any] = {"status": status, "body": body, "headers": _JSON}
+    # Whoever turns a request away has not carried it out.
+    return told | ({"when": "before"} if status in (401, 403, 404, 429) else {})
 
 
 def strike(random: Random) -> Strike | HttpStrike | None:

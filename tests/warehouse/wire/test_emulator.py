@@ -66,6 +66,10 @@ VALUES: list[tuple[str, Any]] = [
         "select format_timestamp('%E4Y-%m-%dT%H:%M:%S+00:00', timestamp '2026-06-30 21:59:59+00')",
         "2026-06-30T21:59:59+00:00",
     ),
+    (
+        "select to_hex(reverse(md5('abc')))",
+        "727fe1287d3f96d6b04fd23c98500190",
+    ),
     ("select to_json_string('a\"b')", '"a\\"b"'),
     ("select array_length(array_agg(distinct x ignore nulls)) from unnest([1, 1, null]) as x", 1),
 ]

@@ -55,6 +55,15 @@ phone_holders as (
 
 ),
 
+-- A profile that has the phone alone becomes the person's, unless the address has a profile of its own already.
+known_addresses as (
+
+    select distinct email
+    from klaviyo_profiles
+    where email is not null
+
+),
+
 own_phones as (
 
     select
@@ -74,7 +83,10 @@ phones as (
         selected.phone,
         coalesce(phone_holders.customer_id = selected.customer_id, true) as is_free,
         coalesce(
-            phone_holders.customer_id = selected.customer_id and phone_holders.email != selected.email, false
+            phone_holders.customer_id = selected.customer_id
+            and coalesce(phone_holders.email, known_addresses.email, '') != ''
+            and coalesce(phone_holders.email, '') != selected.email,
+            false
         ) as is_held_by_old_profile,
         own_phones.phone as own_phone,
         row_number() over (
@@ -84,6 +96,8 @@ phones as (
     from selected
     left join phone_holders
         on selected.phone = phone_holders.phone
+    left join known_addresses
+        on selected.email = known_addresses.email
     left join own_phones
         on selected.customer_id = own_phones.customer_id
         and selected.email = own_phones.email

@@ -1,3 +1,7 @@
+-- A table, because two models read it and an address is costly to bring into form.
+{{ config(materialized='table') }}
+{{ warehouse_layout(cluster_by=['customer_key']) }}
+
 with
 
 source as (

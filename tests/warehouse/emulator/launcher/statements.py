@@ -18,7 +18,7 @@ from sqlglot.errors import SqlglotError
 
 from launcher.literals import plain
 
-_WORTH_PARSING = re.compile(r"(?i)\b(create|div|\w+_(diff|add|sub|trunc))\b")
+_WORTH_PARSING = re.compile(r"(?i)\b(create|div|reverse|\w+_(diff|add|sub|trunc))\b")
 _STRUCT_SOURCE = re.compile(r"(?is)(\(\s*select\s+)as\s+struct\b")
 _FROM_MONDAY = ("ISOWEEK", "WEEK(MONDAY)")
 # The emulator translates these itself, and right.
@@ -68,6 +68,7 @@ def _prepared(sql: str) -> str:
         _dates_stay_dates(tree),
         _sums_in_parentheses(tree),
         _whole_operands(tree),
+        _reversed_digests(tree),
     ]
     return tree.sql("bigquery") if any(changes) else sql
 
@@ -159,6 +160,18 @@ def _whole_operands(tree: exp.Expression) -> bool:
                 node.set(name, exp.Paren(this=operand.copy()))
                 found = True
     return found
+
+
+def _reversed_digests(tree: exp.Expression) -> bool:
+    """`to_hex(reverse(md5(x)))`: REVERSE of BYTES is refused."""
+    nodes = [
+        node
+        for node in tree.find_all(exp.LowerHex, exp.Hex)
+        if isinstance(node.this, exp.Reverse) and isinstance(node.this.this, exp.MD5Digest)
+    ]
+    for node in nodes:
+        node.replace(_call("bq_reversed_md5", node.this.this.this))
+    return bool(nodes)
 
 
 def _distinct_arrays_without_nulls() -> None:

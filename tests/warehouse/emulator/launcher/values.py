@@ -34,6 +34,8 @@ _MACROS = (
     # An array of nulls gives an empty text; DuckDB gives null.
     """create or replace macro bq_array_to_string(parts, separator) as
        case when parts is not null then coalesce(array_to_string(parts, separator), '') end""",
+    """create or replace macro bq_reversed_md5(x) as
+       array_to_string(list_transform(generate_series(31, 1, -2), lambda i: substr(md5(x), i, 2)), '')""",
     # Monday of the week: a DATE stays one.
     "create or replace macro bq_monday(d) as cast(date_trunc('week', d) as date)",
     """create or replace macro bq_monday_at(ts, zone) as
