@@ -18,7 +18,7 @@ from sqlglot.errors import SqlglotError
 
 from launcher.literals import plain
 
-_WORTH_PARSING = re.compile(r"(?i)\b(create|div|reverse|\w+_(diff|add|sub|trunc))\b")
+_WORTH_PARSING = re.compile(r"(?i)\b(create|div|reverse|normalize|\w+_(diff|add|sub|trunc))\b")
 _STRUCT_SOURCE = re.compile(r"(?is)(\(\s*select\s+)as\s+struct\b")
 _FROM_MONDAY = ("ISOWEEK", "WEEK(MONDAY)")
 # The emulator translates these itself, and right.
@@ -69,6 +69,7 @@ def _prepared(sql: str) -> str:
         _sums_in_parentheses(tree),
         _whole_operands(tree),
         _reversed_digests(tree),
+        _composed_letters(tree),
     ]
     return tree.sql("bigquery") if any(changes) else sql
 
@@ -171,6 +172,14 @@ def _reversed_digests(tree: exp.Expression) -> bool:
     ]
     for node in nodes:
         node.replace(_call("bq_reversed_md5", node.this.this.this))
+    return bool(nodes)
+
+
+def _composed_letters(tree: exp.Expression) -> bool:
+    """NORMALIZE in its form NFC, which the platform uses, is unknown."""
+    nodes = list(tree.find_all(exp.Normalize))
+    for node in nodes:
+        node.replace(_call("nfc_normalize", node.this))
     return bool(nodes)
 
 
