@@ -55,15 +55,6 @@ phone_holders as (
 
 ),
 
--- A profile that has the phone alone becomes the person's, unless the address has a profile of its own already.
-known_addresses as (
-
-    select distinct email
-    from klaviyo_profiles
-    where email is not null
-
-),
-
 own_phones as (
 
     select
@@ -82,9 +73,9 @@ phones as (
         selected.customer_id,
         selected.phone,
         coalesce(phone_holders.customer_id = selected.customer_id, true) as is_free,
+        -- also by one that has the phone alone: an event may have made a profile of the address meanwhile
         coalesce(
             phone_holders.customer_id = selected.customer_id
-            and coalesce(phone_holders.email, known_addresses.email, '') != ''
             and coalesce(phone_holders.email, '') != selected.email,
             false
         ) as is_held_by_old_profile,
@@ -96,8 +87,6 @@ phones as (
     from selected
     left join phone_holders
         on selected.phone = phone_holders.phone
-    left join known_addresses
-        on selected.email = known_addresses.email
     left join own_phones
         on selected.customer_id = own_phones.customer_id
         and selected.email = own_phones.email

@@ -176,10 +176,12 @@ def _reversed_digests(tree: exp.Expression) -> bool:
 
 
 def _composed_letters(tree: exp.Expression) -> bool:
-    """NORMALIZE in its form NFC, which the platform uses, is unknown."""
+    """NORMALIZE is unknown. Of NFD the platform keeps the letters alone, so accents may go at once."""
     nodes = list(tree.find_all(exp.Normalize))
     for node in nodes:
-        node.replace(_call("nfc_normalize", node.this))
+        form = node.args.get("form")
+        is_nfd = form is not None and form.name.upper() == "NFD"
+        node.replace(_call("strip_accents" if is_nfd else "nfc_normalize", node.this))
     return bool(nodes)
 
 
