@@ -70,7 +70,7 @@ VALUES: list[tuple[str, Any]] = [
         "select to_hex(reverse(md5('abc')))",
         "727fe1287d3f96d6b04fd23c98500190",
     ),
-    ("select regexp_replace(normalize('\u00fc', NFD), r'[^\p{L}]+', '')", "u"),
+    ("select regexp_replace(normalize('\u00fc', NFD), r'[^\\p{L}]+', '')", "u"),
     ("select normalize('u\u0308', NFC)", "\u00fc"),
     ("select to_json_string('a\"b')", '"a\\"b"'),
     ("select array_length(array_agg(distinct x ignore nulls)) from unnest([1, 1, null]) as x", 1),
