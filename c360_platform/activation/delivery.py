@@ -88,6 +88,7 @@ class Run:
     confirmed: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _refused_in: set[str] = field(default_factory=set)  # the first batches of those with rejected rows
 
     @property
     def seconds(self) -> float:
@@ -128,6 +129,11 @@ class Run:
     def reject(self, batch: Batch, rejections: Sequence[Rejection]) -> None:
         self.ledger.reject(batch, rejections, self.run_id, self.moment())
         self.rejected.update(rejection.operation for rejection in rejections)
+        self._refused_in.add(batch.lineage[0])
+
+    def has_rejected_in(self, batch: Batch) -> bool:
+        """Whether this run has rejected rows of a batch or of its relatives: the spool has them still."""
+        return batch.lineage[0] in self._refused_in
 
     def fail(self, batch: Batch, message: str) -> None:
         """The batch is off; its rows are due again, and the run ends with this message."""

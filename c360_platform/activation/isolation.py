@@ -70,7 +70,8 @@ class BulkSender:
         One that is refused again and again is given up in part: no answer may lead to a request a row.
         """
         self._refusals = 0
-        taken = self._send(batch, self.lane.rows(batch) if self.lane.reads_rows else None)
+        looks = self.lane.reads_rows or self.run.has_rejected_in(batch)
+        taken = self._send(batch, self.lane.rows(batch) if looks else None)
         if self._suspects and batch.target and not self._is_any_accepted:
             reason = self._suspects[0][1].reason
             self._suspects = []

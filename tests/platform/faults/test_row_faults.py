@@ -165,6 +165,21 @@ def test_case_12_all_rows_that_pointers_name_are_stripped_at_once(shop: Shop) ->
     assert (tried.planned, tried.confirmed, tried.rejected) == (1, 0, 2)
 
 
+def test_case_12_a_body_that_is_sent_again_after_rows_were_stripped_blames_nobody_else(shop: Shop) -> None:
+    """Klaviyo forgets the import without the bad row: it is sent again, and the pointers count without it."""
+    shop.sandbox.traffic.add_fault(
+        Fault(status=404, method="GET", path=f"{IMPORT}/{{id}}", headers=JSON, body=refusal("No such job."))
+    )
+    bad = person(2, email="p..2@shop.example")
+    shop.profiles([person(1), bad, *(person(number) for number in range(3, 6))])
+
+    report = shop.run(PROFILES)
+
+    assert (report.confirmed, report.rejected) == (4, 1)
+    assert set(shop.rejections()) == {"p..2@shop.example"}
+    assert len(shop.klaviyo_profiles()) == 4
+
+
 def test_case_12_a_bad_event_is_isolated_among_those_of_its_person(shop: Shop) -> None:
     events = [event(number) for number in range(12)]
     events[5]["email"] = "p..5@shop.example"
