@@ -46,8 +46,7 @@ def demo(
     """Run the whole loop on a synthetic shop and compare Klaviyo with the marts."""
     from c360_platform import terminal
 
-    settings = _settings(home, as_of)
-    terminal.make_world_once(settings, customers=customers, seed=seed)
+    settings = terminal.make_world_once(_settings(home, as_of), customers=customers, seed=seed)
     with terminal.services(settings, sandbox=True) as reachable:
         terminal.loop_and_report(reachable, verify=True)
     terminal.say_next_steps(settings)
@@ -209,7 +208,7 @@ def dev(
 
     settings = _settings(home)
     if settings.environment == "local" and not settings.warehouse_path.exists():
-        terminal.make_world_once(settings, customers=customers, seed=1)
+        settings = terminal.make_world_once(settings, customers=customers, seed=1)
     serve_ui(settings, port=port, say=terminal.say)
 
 

@@ -6,6 +6,7 @@ belong here: arguments (cli) and the work itself. No row of anybody's data is ev
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +63,12 @@ def make_world(settings: Settings, *, customers: int, seed: int, replace: bool =
     say(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
 
 
-def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
-    """Make the synthetic shop unless the home already holds the same one; another one is an error."""
+def make_world_once(settings: Settings, *, customers: int, seed: int) -> Settings:
+    """Make the synthetic shop unless the home already holds the same one; another one is an error.
+
+    Returns settings with the shop's day where none was given: in UTC, the last hours of a day are already
+    the next one on the shop's calendar, which a build without a day would take.
+    """
     there = _world_parameters(settings)
     if there is None or not _is_transferred(settings):
         make_world(settings, customers=customers, seed=seed)
@@ -74,6 +79,7 @@ def make_world_once(settings: Settings, *, customers: int, seed: int) -> None:
         )
     else:
         say(f"the world of {customers:,} people is there already; the loop is repeated on it")
+    return dataclasses.replace(settings, as_of=settings.as_of or day_of_world(settings))
 
 
 def _is_transferred(settings: Settings) -> bool:

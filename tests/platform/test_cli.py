@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -91,6 +92,17 @@ def test_a_broken_marker_of_a_world_is_named(
     code, _, err = c360(monkeypatch, capsys, "build", "--home", str(tmp_path))
     assert code == 1
     assert "world.json is not JSON" in err
+
+
+def test_a_demo_runs_on_the_day_of_its_world_whatever_the_shops_calendar_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days: list[date | None] = []
+    monkeypatch.setattr(terminal, "loop_and_report", lambda settings, verify: days.append(settings.as_of))
+    for _ in range(2):
+        code, _, err = c360(monkeypatch, capsys, "demo", "--home", str(tmp_path), "--customers", "10")
+        assert code == 0, err
+    assert days == [date.fromisoformat(json.loads((tmp_path / "world.json").read_text())["as_of"])] * 2
 
 
 def test_reasons_with_brackets_are_printed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,6 @@ def test_all_sides_of_an_ingest_bring_the_same_rows(tmp_path: Path) -> None:
 def test_an_ingest_is_measured_in_units_of_its_floor(tmp_path: Path) -> None:
     said: list[str] = []
     [ratio] = ingest_ratios(tmp_path / "ingest", rounds=1, say=said.append, rows={"events": 50})
-    assert ratio.value > 1
     assert "50 events" in ratio.detail
     assert [line.split()[-4].rstrip(":") for line in said] == list(SIDES)
     assert not list((tmp_path / "ingest").iterdir())

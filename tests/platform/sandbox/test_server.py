@@ -24,10 +24,10 @@ DEADLINE_SECONDS = 30
 
 @pytest.fixture
 def limited(tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox with its limits on and a clock that stands at the beginning of a minute."""
+    """A sandbox with its limits on and a clock that stands at the beginning of a day."""
     with running_sandbox(tmp_path / "sandbox.sqlite") as running:
         running.clock.freeze()
-        running.clock.advance(60 - running.clock.now_us() % 60_000_000 / 1_000_000)
+        running.clock.advance(86_400 - running.clock.now_us() / 1_000_000 % 86_400)
         yield running
 
 
