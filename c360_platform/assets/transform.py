@@ -261,14 +261,14 @@ def _costs(target: Path) -> dict[str, dict[str, Any]]:
 
 
 def _failure(invocation: DbtCliInvocation, error: Exception, settings: Settings) -> dg.Failure:
-    """dbt's own words about each model and test that failed; its log stays in the home for the rest."""
+    """dbt's own words about each model and test that failed; the statements and results stay in the home."""
     explain = _bigquery_words if settings.engine == "bigquery" else _plain_words
     problems = list(_problems(invocation.target_path, explain)) or [explain(str(error))]
     shown = "; ".join(problems[:MOST_PROBLEMS_SHOWN])
     more = f"; and {len(problems) - MOST_PROBLEMS_SHOWN} more" if len(problems) > MOST_PROBLEMS_SHOWN else ""
     return dg.Failure(
         description=f"dbt build: {shown}{more}",
-        metadata={"dbt log": dg.MetadataValue.path(str(invocation.target_path / "dbt.log"))},
+        metadata={"dbt target": dg.MetadataValue.path(str(invocation.target_path))},
         allow_retries=_can_pass(problems, settings),
     )
 
