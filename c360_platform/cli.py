@@ -44,9 +44,10 @@ def demo(
     as_of: AsOf = None,
 ) -> None:
     """Run the whole loop on a synthetic shop and compare Klaviyo with the marts."""
-    from c360_platform import terminal
+    from c360_platform import home_world, terminal
 
-    settings = terminal.make_world_once(_settings(home, as_of), customers=customers, seed=seed)
+    given = _settings(home, as_of)
+    settings = home_world.make_world_once(given, customers=customers, seed=seed, say=terminal.say)
     with terminal.services(settings, sandbox=True) as reachable:
         terminal.loop_and_report(reachable, verify=True)
     terminal.say_next_steps(settings)
@@ -154,10 +155,10 @@ def world(
     ] = False,
 ) -> None:
     """Make the synthetic shop: raw tables in the warehouse, Klaviyo and Zendesk in the sandbox, the truth."""
-    from c360_platform import terminal
+    from c360_platform import home_world, terminal
 
     settings = _settings(home, as_of)
-    terminal.make_world(settings, customers=customers, seed=seed, replace=overwrite)
+    home_world.make_world(settings, customers=customers, seed=seed, replace=overwrite, say=terminal.say)
 
 
 @app.command()
@@ -203,12 +204,12 @@ def dev(
     customers: Customers = 2000,
 ) -> None:
     """Open the Dagster UI against a running sandbox and a filled warehouse (makes both when missing)."""
-    from c360_platform import terminal
+    from c360_platform import home_world, terminal
     from c360_platform.development import serve_ui
 
     settings = _settings(home)
     if settings.environment == "local" and not settings.warehouse_path.exists():
-        settings = terminal.make_world_once(settings, customers=customers, seed=1)
+        settings = home_world.make_world_once(settings, customers=customers, seed=1, say=terminal.say)
     serve_ui(settings, port=port, say=terminal.say)
 
 
@@ -311,7 +312,7 @@ def _settings(home: Path | None, as_of: str | None = None) -> Settings:
     """Settings of this command; the day is the argument, else C360_AS_OF, else the synthetic shop's own."""
     settings = load_settings(home=home)
     if as_of is None:
-        from c360_platform.terminal import day_of_world
+        from c360_platform.home_world import day_of_world
 
         return replace(settings, as_of=settings.as_of or day_of_world(settings))
     try:

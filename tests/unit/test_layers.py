@@ -49,7 +49,9 @@ LAYERS: dict[str, set[str]] = {
 # The one place that runs the code location in its own process.
 RUNNERS = {"c360_platform.loop"}
 # What people start: only these stand a sandbox up.
-COMMANDS = ("c360_platform.cli", "c360_platform.terminal", "c360_platform.development", "c360_platform.bench")
+COMMANDS = tuple(
+    f"c360_platform.{name}" for name in ("cli", "terminal", "home_world", "development", "bench")
+)
 # Sample data of the component is the synthetic shop's.
 SAMPLES = ("c360_platform.components.sample_data",)
 
