@@ -100,7 +100,7 @@ def dbt_variables(settings: Settings) -> dict[str, str]:
         "C360_BIGQUERY_MAX_BYTES_BILLED": str(settings.bigquery_max_bytes_billed),
         "C360_BIGQUERY_JOB_TIMEOUT_SECONDS": str(settings.bigquery_job_timeout_seconds),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        # dbt words every debug event before it drops it: a tenth of a build. What matters is in Dagster's log,
+        # dbt words every debug event before it drops it: a tenth of a build. Errors are in Dagster's log,
         # statements and results are in the target directory.
         "DBT_LOG_LEVEL_FILE": "none",
     }
