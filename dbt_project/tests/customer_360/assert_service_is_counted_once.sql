@@ -9,9 +9,10 @@ known_records as (
 
 klaviyo_profiles as (
 
-    select profile_id
-    from {{ ref('stg_klaviyo__profiles') }}
-    where concat('klaviyo:', profile_id) in (select record_key from known_records)
+    select profiles.profile_id
+    from {{ ref('stg_klaviyo__profiles') }} as profiles
+    inner join known_records
+        on concat('klaviyo:', profiles.profile_id) = known_records.record_key
 
 ),
 
@@ -27,19 +28,21 @@ known as (
     select
         'tickets' as kind,
         count(*) as found
-    from {{ ref('stg_zendesk__tickets') }}
-    where not is_deleted
-        and not is_merged
-        and concat('zendesk:', requester_id) in (select record_key from known_records)
+    from {{ ref('stg_zendesk__tickets') }} as tickets
+    inner join known_records
+        on concat('zendesk:', tickets.requester_id) = known_records.record_key
+    where not tickets.is_deleted
+        and not tickets.is_merged
 
     union all
 
     select
         'emails' as kind,
         count(*) as found
-    from {{ ref('stg_klaviyo__events') }}
-    where metric_name = 'Received Email'
-        and profile_id in (select profile_id from klaviyo_profiles)
+    from {{ ref('stg_klaviyo__events') }} as events
+    inner join klaviyo_profiles
+        on events.profile_id = klaviyo_profiles.profile_id
+    where events.metric_name = 'Received Email'
 
 ),
 

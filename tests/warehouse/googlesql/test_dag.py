@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from c360_platform.googlesql.compiled import CompiledProject, Node, compile_project
+from c360_platform.googlesql.check import ANY_PROJECT
+from c360_platform.googlesql.compiled import AS_OF, CompiledProject, Node, compile_project
 from c360_platform.googlesql.evaluator import EvaluationFailed, Evaluator
 from c360_platform.settings import Settings
 from tests.warehouse.dbt_home import DBT_PROJECT
@@ -89,14 +90,10 @@ def _is_singular_test(node: Node, project: CompiledProject) -> bool:
 
 
 @pytest.fixture(scope="module")
-def shop(small_home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
+def shop(small_home: Settings) -> Iterator[Evaluated]:
     """The small home's project, compiled for the home's day and run from the raw tables to the marts."""
-    assert small_home.as_of
-    with pytest.MonkeyPatch.context() as environment:  # the day is another one tomorrow: nothing to keep
-        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("compiled")))
-        project = compile_project(
-            DBT_PROJECT, project="project", variables={"as_of": f"{small_home.as_of:%Y-%m-%d}"}
-        )
+    assert small_home.as_of == date.fromisoformat(AS_OF)
+    project = compile_project(DBT_PROJECT, project=ANY_PROJECT)
     with duckdb.connect(str(small_home.warehouse_path), read_only=True) as warehouse:
         warehouse.execute("set TimeZone = 'UTC'")
         warehouse.execute("set default_null_order = 'nulls_first_on_asc_last_on_desc'")
