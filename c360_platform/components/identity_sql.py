@@ -27,7 +27,8 @@ select
     min(first_at) as first_at,
     false as is_anchored,
     0::tinyint as matched_by,
-from sightings
+from records
+where entity is not null
 group by entity
 """
 

@@ -56,7 +56,8 @@ DISPUTED: Final = """
 create or replace table disputed as
 select
     entities.customer, entities.{join_key} as join_key,
-    records.* exclude (entity, first_at, last_at, orders, page_views, sessions, session, rows),
+    records.source, records.email, records.name, records.touch, records.acquired_at, records.changed_at,
+    records.value, records.revenue,
 from records
 inner join entities using (entity)
 semi join (select customer from totals where is_disputed) using (customer)
@@ -126,7 +127,7 @@ select {columns}, from final
 
 # What the report counts: rows by source and by the key that matched them.
 ROWS_BY_KEY: Final = """
-select records.source, entities.matched_by, sum(records.rows)::bigint
+select records.source, entities.matched_by, sum(records.rows - records.late_rows)::bigint
 from records
 inner join entities using (entity)
 where coalesce({keys}) is not null

@@ -178,14 +178,12 @@ def _read(
             )
         if repeated:
             space.run(staging_sql.ONE_PER_PAYMENT)
-    space.run(staging_sql.grouped(source, plan, found))
-    rows, *counts = space.rows(
-        f"select {', '.join(f'coalesce(sum({name}), 0)::bigint' for name in ('rows', *staging_sql.COUNTS))} "
-        "from grouped"
-    )[0]
+    space.run(staging_sql.into_records(number, source, plan, found))
+    rows, *counts, forgotten = space.rows(staging_sql.RECORD_COUNTS.format(number=number))[0]
     late, foreign, unpaid, unreadable_times, _ = counts
-    for statement in staging_sql.inserts(number, plan):
-        space.run(statement)
+    if forgotten:
+        space.run(staging_sql.FORGET_LATE.format(number=number))
+    space.run("drop table if exists payments")
     return SourceReport(
         source.name,
         source.kind,
@@ -214,7 +212,6 @@ def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, in
     ambiguous: dict[Key, int] = {}
     shared: dict[Key, int] = {}
     space.run(identity_sql.entities(plan))
-    space.run("drop table sightings")
     for key in plan.secondary_join_keys:
         space.run(identity_sql.SHARED.format(key=key, join_key=plan.join_key, limit=plan.shared_key_limit))
         shared[key] = space.number("select count(*) from shared")

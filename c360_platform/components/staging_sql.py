@@ -24,19 +24,17 @@ TABLES: Final = """
 create table records (
     source tinyint,             -- number of the source in the order of the YAML
     entity uhugeint,            -- who: a hash of all join keys; null when there is none
-    email varchar,
+    {keys},                     -- e-mail, and what else is a join key
     name varchar,               -- first and last name, which belong together, with a separator
     touch varchar,              -- acquisition source, medium and campaign likewise
     acquired_at timestamptz, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
     value decimal(18, 4), revenue decimal(18, 4), orders integer, page_views bigint, sessions bigint,
     session ubigint,            -- a visit, when visits are not counted yet
-    rows integer
-);
-create table sightings (        -- the keys of an entity in one source
-    entity uhugeint, {keys}, source tinyint, first_at timestamptz
+    rows integer, late_rows integer, foreign_rows integer, unpaid_rows integer,
+    unreadable_times integer, unreadable_numbers integer
 )
 """
-# What grouped rows have besides the columns of `records`: what is said about them in the report.
+# What is said about records in the report.
 COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
 
 _CODES: Final = ("order_id", "currency", "status", "event_name", "session_id", "device_id")
@@ -60,7 +58,7 @@ from (select *, coalesce(coalesce(created_at, occurred_at) > {end}, false) as is
 
 _PAYMENTS: Final = """
 select
-    email, user_id, customer_id, phone, first_name, last_name,
+    {columns},
     null as acquisition_source, null as acquisition_medium, null as acquisition_campaign, null as acquired_at,
     max(occurred_at) filter (not is_late) as changed_at,
     null as value,
@@ -75,8 +73,8 @@ select
     count(*) filter (is_paid and not is_late and is_foreign) as foreign_rows,
     count(*) filter (not is_paid) as unpaid_rows,
     sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
-from (select *, is_paid and not is_late and not is_foreign as counts from payments)
-group by email, user_id, customer_id, phone, first_name, last_name
+from (select *, is_paid and not is_late and not is_foreign as counts from typed)
+group by {group_by}
 """
 
 # A status or currency that is not given is taken for paid, and for the shop's own.
@@ -146,10 +144,16 @@ _FIRST_ACQUISITION: Final = """arg_min(
         ) filter (not is_late and acquisition_source is not null)"""
 _NO_ACQUISITION: Final = "{'source': null, 'medium': null, 'campaign': null}"
 
-_NORMALISED: Final = """
-create or replace temp table normalised as
-with trimmed as (
-    select * replace ({trimmed}) from grouped where rows > late_rows
+_INTO_RECORDS: Final = """
+insert into records by name
+with typed as (
+    {typed}
+),
+grouped as (
+    {grouped}
+),
+trimmed as (
+    select * replace ({trimmed}) from grouped
 ),
 cleaned as (
     select * replace ({cleaned}) from trimmed
@@ -158,14 +162,9 @@ usable as (
     select * replace ({usable}) from cleaned
 )
 select
-    *,
+    {number} as source,
     if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
-from usable
-"""
-_INTO_RECORDS: Final = """
-insert into records by name
-select
-    {number} as source, entity, email,
+    {read_keys},
     if(
         first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
     ) as name,
@@ -174,20 +173,20 @@ select
         concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
     ) as touch,
     acquired_at, changed_at, first_at, last_at, value, revenue, orders, page_views, sessions, session,
-    rows - late_rows as rows,
-from normalised
+    rows, {counts},
+from usable
 """
-_INTO_SIGHTINGS: Final = """
-insert into sightings by name
-select entity, {keys}, {number} as source, min(first_at) as first_at,
-from normalised
-where entity is not null
-group by entity
+RECORD_COUNTS: Final = f"""
+select {", ".join(f"coalesce(sum({name}), 0)::bigint" for name in ("rows", *COUNTS))},
+    count(*) filter (rows = late_rows)
+from records where source = {{number}}
 """
+# What nobody knew on the day is nobody's record.
+FORGET_LATE: Final = "delete from records where source = {number} and rows = late_rows"
 
 
 def tables(plan: Plan) -> str:
-    return TABLES.format(keys=", ".join(f"{key} varchar" for key in plan.keys))
+    return TABLES.format(keys=", ".join(f"{key} varchar" for key in _read_keys(plan)))
 
 
 def typed(source: Source, found: Mapping[str, tuple[str, str]]) -> str:
@@ -223,14 +222,42 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
     )
 
 
-def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
-    """Table `grouped`: what the source knows, by keys as written."""
+def into_records(number: int, source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """What the source knows, join keys and e-mail in their normal form, put into `records`."""
+    read_keys = _read_keys(plan)
+    cleaned = ["lower(nfc_normalize(email)) as email"]
+    if "phone" in read_keys:
+        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
+    return _INTO_RECORDS.format(
+        number=number,
+        typed="from payments" if source.kind == "stripe" else typed(source, found),
+        grouped=_grouped(source, plan, found),
+        trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
+        cleaned=", ".join(cleaned),
+        usable=", ".join(f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys),
+        keys=", ".join(plan.keys),
+        every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
+        read_keys=", ".join(read_keys),
+        counts=", ".join(COUNTS),
+    )
+
+
+def _read_keys(plan: Plan) -> list[Key]:
+    return [key for key in KEYS if key == "email" or key in plan.keys]
+
+
+def _grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """What the source knows, by keys as written."""
     if source.kind == "stripe":
-        body = _PAYMENTS.format(unit=_UNITS[source.amounts_in])
-        return f"create or replace temp table grouped as {body}"
+        there = ("email", "user_id", "customer_id", "phone", "first_name", "last_name")
+        return _PAYMENTS.format(
+            unit=_UNITS[source.amounts_in],
+            columns=", ".join(name if name in found else f"null as {name}" for name in there),
+            group_by=", ".join(name for name in there if name in found),
+        )
     if source.kind == "ga4":
         keys = [key for key in KEYS if key in found]
-        body = _EVENTS.format(
+        return _EVENTS.format(
             end=_end(plan),
             raw_keys=", ".join(keys),
             keys=", ".join(key if key in found else f"null as {key}" for key in KEYS),
@@ -239,35 +266,7 @@ def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) ->
             if "page_views" in found
             else "count(*) filter (not is_late and event_name = 'page_view')",
         )
-    else:
-        body = _PERSONS.format(end=_end(plan))
-    return f"create or replace temp table grouped as with typed as (\n{typed(source, found)}\n)\n{body}"
-
-
-def inserts(number: int, plan: Plan) -> list[str]:
-    """`grouped` into `records` and `sightings`, join keys and e-mail in their normal form."""
-    read_keys = [key for key in KEYS if key == "email" or key in plan.keys]
-    cleaned = ["lower(nfc_normalize(email)) as email"]
-    if "phone" in read_keys:
-        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
-    return [
-        _NORMALISED.format(
-            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
-            cleaned=", ".join(cleaned),
-            usable=", ".join(
-                f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys
-            ),
-            keys=", ".join(plan.keys),
-            every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
-        ),
-        _INTO_RECORDS.format(number=number),
-        _INTO_SIGHTINGS.format(
-            number=number, keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys)
-        ),
-        "drop table normalised",
-        "drop table grouped",
-        "drop table if exists payments",
-    ]
+    return _PERSONS.format(end=_end(plan))
 
 
 def _phone_text(phone: str, country_code: str | None) -> str:
