@@ -78,10 +78,14 @@ def build_profiles(
     Each source is loaded, read once and let go of before the next. Raises `ComponentError` when a source, a
     column or all customers are missing and nobody said that this may be.
     """
-    space.run(staging_sql.tables(plan))
     staged = [_stage(space, plan, number, source, load) for number, (source, load) in enumerate(sources)]
+    space.run(
+        staging_sql.records(plan, [number for number, (report, _) in enumerate(staged) if not report.missing])
+    )
     _require_keys(plan, staged)
     ambiguous, shared = _resolve(space, plan)
+    space.run(profile_sql.totals(plan))
+    space.run(identity_sql.customers(plan))
     reports = _matched(space, plan, [report for report, _ in staged])
     merged = space.number(identity_sql.MERGED.format(keys=", ".join(plan.keys)))
     present = [report.kind for report in reports if not report.missing]
@@ -178,7 +182,7 @@ def _read(
             )
         if repeated:
             space.run(staging_sql.ONE_PER_PAYMENT)
-    space.run(staging_sql.into_records(number, source, plan, found))
+    space.run(staging_sql.records_of(number, source, plan, found))
     rows, *counts, forgotten = space.rows(staging_sql.RECORD_COUNTS.format(number=number))[0]
     late, foreign, unpaid, unreadable_times, _ = counts
     if forgotten:
@@ -188,7 +192,7 @@ def _read(
         source.name,
         source.kind,
         absent_columns=tuple(column.name for column in source.contract.columns if column.name not in found),
-        rows=rows + repeated,
+        rows=rows + late + repeated,
         late_rows=late,
         foreign_rows=foreign,
         unpaid_rows=unpaid,
@@ -208,23 +212,24 @@ def _require_keys(plan: Plan, staged: Sequence[tuple[SourceReport, frozenset[str
 
 
 def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, int]]:
-    """Tables `entities` and `customers`; counts of ambiguous matches and of shared values by key."""
+    """Table `entities` with the customer of each; counts of ambiguous matches and of shared values by key."""
     ambiguous: dict[Key, int] = {}
     shared: dict[Key, int] = {}
+    space.run(identity_sql.groups(plan))
     space.run(identity_sql.entities(plan))
+    space.run("drop table groups")
     for key in plan.secondary_join_keys:
         space.run(identity_sql.SHARED.format(key=key, join_key=plan.join_key, limit=plan.shared_key_limit))
         shared[key] = space.number("select count(*) from shared")
         if shared[key]:
             space.run(identity_sql.FORGET_SHARED.format(key=key))
-    space.run(identity_sql.join_first(plan))
     for number, key in enumerate(plan.secondary_join_keys, start=2):
         space.run(identity_sql.LINKS.format(key=key))
         _connect(space)
         space.run(identity_sql.TARGETS.format(join_key=plan.join_key))
         ambiguous[key] = space.number(identity_sql.AMBIGUOUS)
         space.run(identity_sql.JOIN_NEXT.format(number=number, join_key=plan.join_key))
-    space.run(identity_sql.customers(plan))
+        space.run("drop table links; drop table hooks; drop table targets; drop table moves; drop table joined")
     return ambiguous, shared
 
 

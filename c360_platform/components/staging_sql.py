@@ -10,7 +10,7 @@ spellings.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from c360_platform.components.columns import as_text, can_fail, literal, read
@@ -20,20 +20,37 @@ from c360_platform.components.plan import Plan, Source
 INCOMING: Final = "incoming"
 """The upstream table as the workspace knows it."""
 
-TABLES: Final = """
-create table records (
-    source tinyint,             -- number of the source in the order of the YAML
-    entity uhugeint,            -- who: a hash of all join keys; null when there is none
-    {keys},                     -- e-mail, and what else is a join key
-    name varchar,               -- first and last name, which belong together, with a separator
-    touch varchar,              -- acquisition source, medium and campaign likewise
-    acquired_at timestamptz, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
-    value decimal(18, 4), revenue decimal(18, 4), orders integer, page_views bigint, sessions bigint,
-    session ubigint,            -- a visit, when visits are not counted yet
-    rows integer, late_rows integer, foreign_rows integer, unpaid_rows integer,
-    unreadable_times integer, unreadable_numbers integer
-)
-"""
+_RECORD: Final = {
+    "entity": "uhugeint",  # who: a hash of all join keys; null when there is none
+    **dict.fromkeys(KEYS, "varchar"),  # e-mail, and what else is a join key
+    "name": "varchar",  # first and last name, which belong together, with a separator
+    "touch": "varchar",  # acquisition source, medium and campaign likewise
+    "acquired_at": "timestamptz",
+    "changed_at": "timestamptz",
+    "first_at": "timestamptz",
+    "last_at": "timestamptz",
+    "value": "decimal(18, 4)",
+    "revenue": "decimal(18, 4)",
+    "orders": "integer",
+    "page_views": "bigint",
+    "sessions": "bigint",
+    "session": "ubigint",  # a visit, when visits are not counted yet
+    "rows": "integer",
+}
+# Columns of a record that are null in every row unless one of these is in the source.
+_NEEDS: Final = {
+    **{key: (key,) for key in KEYS},
+    "name": ("first_name", "last_name"),
+    "touch": ("acquisition_source",),
+    "acquired_at": ("acquisition_source",),
+    "changed_at": ("created_at", "updated_at", "occurred_at"),
+    "value": ("value",),
+    "revenue": ("amount",),
+    "orders": ("amount",),
+    "page_views": ("page_views", "event_name"),
+    "sessions": ("sessions",),
+    "session": ("session_id",),
+}
 # What is said about records in the report.
 COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
 
@@ -144,8 +161,9 @@ _FIRST_ACQUISITION: Final = """arg_min(
         ) filter (not is_late and acquisition_source is not null)"""
 _NO_ACQUISITION: Final = "{'source': null, 'medium': null, 'campaign': null}"
 
-_INTO_RECORDS: Final = """
-insert into records by name
+# Each source in a table of its own, without columns that are empty.
+_RECORDS_OF: Final = """
+create or replace table records_{number} as
 with typed as (
     {typed}
 ),
@@ -162,31 +180,39 @@ usable as (
     select * replace ({usable}) from cleaned
 )
 select
-    {number} as source,
-    if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
-    {read_keys},
-    if(
-        first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
-    ) as name,
-    if(
-        acquisition_source is null, null,
-        concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
-    ) as touch,
-    acquired_at, changed_at, first_at, last_at, value, revenue, orders, page_views, sessions, session,
-    rows, {counts},
-from usable
+    {columns}, {counts},
+from (
+    select
+        * replace (rows - late_rows as rows),
+        if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
+        if(
+            first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
+        ) as name,
+        if(
+            acquisition_source is null, null,
+            concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
+        ) as touch,
+    from usable
+)
 """
 RECORD_COUNTS: Final = f"""
 select {", ".join(f"coalesce(sum({name}), 0)::bigint" for name in ("rows", *COUNTS))},
-    count(*) filter (rows = late_rows)
-from records where source = {{number}}
+    count(*) filter (rows = 0)
+from records_{{number}}
 """
 # What nobody knew on the day is nobody's record.
-FORGET_LATE: Final = "delete from records where source = {number} and rows = late_rows"
+FORGET_LATE: Final = "delete from records_{number} where rows = 0"
 
 
-def tables(plan: Plan) -> str:
-    return TABLES.format(keys=", ".join(f"{key} varchar" for key in _read_keys(plan)))
+def records(plan: Plan, numbers: Iterable[int]) -> str:
+    """View `records` of the sources that are there."""
+    nothing = ", ".join(f"null::{_RECORD[name]} as {name}" for name in _columns(plan))
+    parts = [f"select null::tinyint as source, {nothing} where false"]
+    parts += [
+        f"select {number}::tinyint as source, * exclude ({', '.join(COUNTS)}) from records_{number}"
+        for number in numbers
+    ]
+    return f"create or replace view records as {' union all by name '.join(parts)}"
 
 
 def typed(source: Source, found: Mapping[str, tuple[str, str]]) -> str:
@@ -222,13 +248,14 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
     )
 
 
-def into_records(number: int, source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
-    """What the source knows, join keys and e-mail in their normal form, put into `records`."""
-    read_keys = _read_keys(plan)
+def records_of(number: int, source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """What the source knows, join keys and e-mail in their normal form, as table `records_<number>`."""
+    read_keys = [key for key in KEYS if key in _columns(plan)]
     cleaned = ["lower(nfc_normalize(email)) as email"]
     if "phone" in read_keys:
         cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
-    return _INTO_RECORDS.format(
+    there = [name for name in _columns(plan) if name not in _NEEDS or found.keys() & set(_NEEDS[name])]
+    return _RECORDS_OF.format(
         number=number,
         typed="from payments" if source.kind == "stripe" else typed(source, found),
         grouped=_grouped(source, plan, found),
@@ -237,13 +264,13 @@ def into_records(number: int, source: Source, plan: Plan, found: Mapping[str, tu
         usable=", ".join(f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys),
         keys=", ".join(plan.keys),
         every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
-        read_keys=", ".join(read_keys),
-        counts=", ".join(COUNTS),
+        columns=", ".join(f"{name}::{_RECORD[name]} as {name}" for name in there),
+        counts=", ".join(f"{name}::integer as {name}" for name in COUNTS),
     )
 
 
-def _read_keys(plan: Plan) -> list[Key]:
-    return [key for key in KEYS if key == "email" or key in plan.keys]
+def _columns(plan: Plan) -> list[str]:
+    return [name for name in _RECORD if name not in KEYS or name == "email" or name in plan.keys]
 
 
 def _grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
