@@ -1,7 +1,7 @@
 """Columns of an upstream table as SQL, whatever type they came in.
 
 Belongs here: finding a column, and reading it as text, time or number. Does not belong here: what a column is
-for, and what a value means to identity (staging_sql.py).
+for, and what a value means to identity (keys_sql.py).
 
 A reference in a mapping is the name of a column, `column.field` for a field of a struct or of JSON text, or
 `column[key]` for a parameter of GA4's lists of keys and values.

@@ -1,7 +1,7 @@
 """The statements that decide which records are one customer.
 
 Belongs here: entities, rounds over the join keys, ids. Does not belong here: the normal form of a key
-(staging_sql.py).
+(keys_sql.py).
 
 An entity is everybody whose records bear the same keys. The first key joins entities that share its value.
 Whom no key has found in another source yet tries the next one, and so does whoever has no join key of his
@@ -82,6 +82,7 @@ create or replace temp table hooks as
 select hooks.label, coalesce(parents.parent, hooks.parent) as parent
 from hooks left join hooks as parents on hooks.parent = parents.label
 """
+CHAINED: Final = "select count(*) from hooks where label <> parent and label in (select parent from hooks)"
 COMPRESSIONS: Final = 5
 UNFINISHED: Final = "select count(*) from hooks where label <> parent"
 RELABEL: Final = """

@@ -33,8 +33,8 @@ inner join entities using (entity)
 group by entities.customer
 """
 _DIFFERENCE: Final = (
-    "coalesce(min(hash(records.{text})) filter (records.{text} is not null) "
-    "<> max(hash(records.{text})) filter (records.{text} is not null), false)"
+    "coalesce(min(if(records.{text} is null, null, hash(records.{text}))) "
+    "<> max(if(records.{text} is null, null, hash(records.{text}))), false)"
 )
 # A visit counts once, also when somebody signed in during it under two ids.
 VISITS: Final = """

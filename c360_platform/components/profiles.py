@@ -181,7 +181,7 @@ def _read(
                 "one that counts"
             )
         if repeated:
-            space.run(staging_sql.ONE_PER_PAYMENT)
+            space.run(staging_sql.one_per_payment(found))
     space.run(staging_sql.records_of(number, source, plan, found))
     rows, *counts, forgotten = space.rows(staging_sql.RECORD_COUNTS.format(number=number))[0]
     late, foreign, unpaid, unreadable_times, _ = counts
@@ -229,7 +229,9 @@ def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, in
         space.run(identity_sql.TARGETS.format(join_key=plan.join_key))
         ambiguous[key] = space.number(identity_sql.AMBIGUOUS)
         space.run(identity_sql.JOIN_NEXT.format(number=number, join_key=plan.join_key))
-        space.run("drop table links; drop table hooks; drop table targets; drop table moves; drop table joined")
+        space.run(
+            "drop table links; drop table hooks; drop table targets; drop table moves; drop table joined"
+        )
     return ambiguous, shared
 
 
@@ -240,6 +242,8 @@ def _connect(space: Workspace) -> None:
         if not space.number(identity_sql.UNFINISHED):
             return
         for _ in range(identity_sql.COMPRESSIONS):
+            if not space.number(identity_sql.CHAINED):
+                break
             space.run(identity_sql.COMPRESS)
         space.run(identity_sql.RELABEL)
 

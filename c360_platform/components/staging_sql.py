@@ -1,26 +1,26 @@
 """The statements that bring any source into one form: `records`, one row per thing known of somebody.
 
-Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who
-is the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
+Belongs here: what a row of each kind of source says. Does not belong here: the normal form of keys
+(keys_sql.py), who is the same person (identity_sql.py), what the customer looks like then (profile_sql.py).
 
 Rows are put together by their keys as written before keys are normalised: a person has many events, and few
-spellings.
+spellings. A source is written once, and without the columns that it does not fill.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from c360_platform.components.columns import as_text, can_fail, literal, read
-from c360_platform.components.contract import KEYS, Key
+from c360_platform.components.contract import KEYS
+from c360_platform.components.keys_sql import is_usable, phone_text
 from c360_platform.components.plan import Plan, Source
 
 INCOMING: Final = "incoming"
 """The upstream table as the workspace knows it."""
 
-_RECORD: Final = {
+_RECORD: Final[dict[str, str]] = {
     "entity": "uhugeint",  # who: a hash of all join keys; null when there is none
     **dict.fromkeys(KEYS, "varchar"),  # e-mail, and what else is a join key
     "name": "varchar",  # first and last name, which belong together, with a separator
@@ -38,7 +38,7 @@ _RECORD: Final = {
     "rows": "integer",
 }
 # Columns of a record that are null in every row unless one of these is in the source.
-_NEEDS: Final = {
+_NEEDS: Final[dict[str, tuple[str, ...]]] = {
     **{key: (key,) for key in KEYS},
     "name": ("first_name", "last_name"),
     "touch": ("acquisition_source",),
@@ -98,7 +98,7 @@ group by {group_by}
 PAYMENTS: Final = """
 create or replace temp table payments as
 select
-    *,
+    * exclude ({left_out}),
     coalesce(lower(status) in ({paid_statuses}), true) as is_paid,
     coalesce(occurred_at > {end}, false) as is_late,
     {is_foreign} as is_foreign,
@@ -110,8 +110,7 @@ create or replace temp table payments as
 select * exclude (place) from (
     select *, if(order_id is null, 1, row_number() over (
         partition by order_id order by
-            is_paid desc, occurred_at desc nulls last, amount_refunded desc nulls last, amount desc,
-            email, user_id, customer_id, phone, first_name, last_name
+            is_paid desc, occurred_at desc nulls last, amount_refunded desc nulls last, amount desc, {payer}
     )) as place,
     from payments
 )
@@ -122,6 +121,7 @@ select count(*), count(order_id) - count(distinct order_id), coalesce(sum(unread
     count(distinct upper(currency)) filter (is_paid and not is_late)
 from payments
 """
+_PAYER: Final = (*KEYS, "first_name", "last_name")
 
 # A visit is known by a number, since nobody reads its name; those of strangers are not told apart.
 _EVENTS: Final = """
@@ -197,8 +197,7 @@ from (
 """
 RECORD_COUNTS: Final = f"""
 select {", ".join(f"coalesce(sum({name}), 0)::bigint" for name in ("rows", *COUNTS))},
-    count(*) filter (rows = 0)
-from records_{{number}}
+    count(*) filter (rows = 0), from records_{{number}}
 """
 # What nobody knew on the day is nobody's record.
 FORGET_LATE: Final = "delete from records_{number} where rows = 0"
@@ -244,8 +243,16 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
         foreign = f"coalesce(upper(currency) <> {literal(plan.currency.upper())}, false)"
     statuses = ", ".join(literal(status.lower()) for status in source.paid_statuses)
     return PAYMENTS.format(
-        paid_statuses=statuses, end=_end(plan), is_foreign=foreign, typed=typed(source, found)
+        left_out=", ".join(["status", *(name for name in _PAYER if name not in found)]),
+        paid_statuses=statuses,
+        end=_end(plan),
+        is_foreign=foreign,
+        typed=typed(source, found),
     )
+
+
+def one_per_payment(found: Container[str]) -> str:
+    return ONE_PER_PAYMENT.format(payer=", ".join(name for name in _PAYER if name in found))
 
 
 def records_of(number: int, source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
@@ -253,7 +260,7 @@ def records_of(number: int, source: Source, plan: Plan, found: Mapping[str, tupl
     read_keys = [key for key in KEYS if key in _columns(plan)]
     cleaned = ["lower(nfc_normalize(email)) as email"]
     if "phone" in read_keys:
-        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
+        cleaned.append(f"{phone_text('phone', plan.phone_country_code)} as phone")
     there = [name for name in _columns(plan) if name not in _NEEDS or found.keys() & set(_NEEDS[name])]
     return _RECORDS_OF.format(
         number=number,
@@ -261,7 +268,7 @@ def records_of(number: int, source: Source, plan: Plan, found: Mapping[str, tupl
         grouped=_grouped(source, plan, found),
         trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
         cleaned=", ".join(cleaned),
-        usable=", ".join(f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys),
+        usable=", ".join(f"case when {is_usable(key, plan)} then {key} end as {key}" for key in read_keys),
         keys=", ".join(plan.keys),
         every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
         columns=", ".join(f"{name}::{_RECORD[name]} as {name}" for name in there),
@@ -276,11 +283,10 @@ def _columns(plan: Plan) -> list[str]:
 def _grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
     """What the source knows, by keys as written."""
     if source.kind == "stripe":
-        there = ("email", "user_id", "customer_id", "phone", "first_name", "last_name")
         return _PAYMENTS.format(
             unit=_UNITS[source.amounts_in],
-            columns=", ".join(name if name in found else f"null as {name}" for name in there),
-            group_by=", ".join(name for name in there if name in found),
+            columns=", ".join(name if name in found else f"null as {name}" for name in _PAYER),
+            group_by=", ".join(name for name in _PAYER if name in found),
         )
     if source.kind == "ga4":
         keys = [key for key in KEYS if key in found]
@@ -294,38 +300,6 @@ def _grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
             else "count(*) filter (not is_late and event_name = 'page_view')",
         )
     return _PERSONS.format(end=_end(plan))
-
-
-def _phone_text(phone: str, country_code: str | None) -> str:
-    """Digits behind a plus, as E.164 writes them, when the country is known; otherwise the digits alone."""
-    typed_digits = f"regexp_replace(replace({phone}, '(0)', ''), '[^0-9+]', '', 'g')"
-    digits = f"regexp_replace({phone}, '[^0-9]', '', 'g')"
-    national = digits
-    if country_code is not None:
-        local = f"'+{country_code}' || ltrim({digits}, '0')"
-        has_code = f"{digits} like '{country_code}%' and length({digits}) > 10"
-        national = f"case when {has_code} then '+' || {digits} else {local} end"
-    return (
-        f"case when {typed_digits} like '+%' then '+' || regexp_replace({typed_digits}, '[^0-9]', '', 'g') "
-        f"when {typed_digits} like '00%' then '+' || substr({typed_digits}, 3) "
-        f"when {typed_digits} <> '' then {national} end"
-    )
-
-
-def _is_usable(key: Key, plan: Plan) -> str:
-    conditions = []
-    if plan.ignored_key_values:
-        pattern = "|".join(
-            ".*".join(re.escape(part) for part in value.lower().split("*"))
-            for value in plan.ignored_key_values
-        )
-        conditions.append(f"not regexp_full_match({key}, {literal(pattern)}, 'i')")
-    if key == "email":
-        conditions.append("regexp_full_match(email, '[^@\\s]+@[^@\\s]+')")
-    if key == "phone":
-        conditions.append("regexp_full_match(phone, '[+]?[0-9]{7,15}')")
-        conditions.append("replace(ltrim(phone, '+'), right(phone, 1), '') <> ''")
-    return " and ".join(conditions) or "true"
 
 
 def _end(plan: Plan) -> str:
