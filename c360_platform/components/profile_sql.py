@@ -36,6 +36,7 @@ _DIFFERENCE: Final = (
     "coalesce(min(if(records.{text} is null, null, hash(records.{text}))) "
     "<> max(if(records.{text} is null, null, hash(records.{text}))), false)"
 )
+
 # A visit counts once, also when somebody signed in during it under two ids.
 VISITS: Final = """
 create or replace table visits as
@@ -158,14 +159,15 @@ def totals(plan: Plan) -> str:
     )
 
 
-def statements(plan: Plan, *, has_payments: bool, has_visits: bool) -> list[str]:
+def statements(plan: Plan, sources: int, *, has_payments: bool, has_visits: bool) -> list[str]:
     """In order; the last one writes table `profiles` with the columns and types of the contract."""
     return [
         VISITS,
         DISPUTED.format(join_key=plan.join_key),
         *([WORTH] if plan.strategy == "highest_value" else []),
         DECIDED.format(asked=", ".join(_ASKED[plan.strategy])),
-        "drop table entities; drop table disputed",
+        "drop table entities; drop table disputed; drop view records",
+        *(f"drop table if exists records_{number}" for number in range(sources)),
         PROFILES.format(
             email="customers.email" if plan.join_key == "email" else "totals.email",
             total_revenue="coalesce(revenue, 0)" if has_payments else "null",

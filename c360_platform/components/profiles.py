@@ -90,7 +90,7 @@ def build_profiles(
     merged = space.number(identity_sql.MERGED.format(keys=", ".join(plan.keys)))
     present = [report.kind for report in reports if not report.missing]
     for statement in profile_sql.statements(
-        plan, has_payments="stripe" in present, has_visits="ga4" in present
+        plan, len(sources), has_payments="stripe" in present, has_visits="ga4" in present
     ):
         space.run(statement)
     customers, active = space.rows("select count(*), count(*) filter (is_active) from profiles")[0]

@@ -252,6 +252,7 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
 
 
 def one_per_payment(found: Container[str]) -> str:
+    """Table `payments` without those that were delivered again."""
     return ONE_PER_PAYMENT.format(payer=", ".join(name for name in _PAYER if name in found))
 
 

@@ -169,7 +169,7 @@ def test_the_id_is_the_earliest_value_of_the_strongest_key() -> None:
 
 
 def test_an_address_that_identifies_nobody_is_still_what_the_customer_has() -> None:
-    desk = [{"customer_id": str(number), "email": "desk@hotel.test"} for number in range(3)]
+    desk = [{"customer_id": str(number), "email": "desk@hotel.test"} for number in range(1, 4)]
     rows, report = profiles(
         {CRM: desk}, join_key="customer_id", secondary_join_keys=("email",), shared_key_limit=2
     )
