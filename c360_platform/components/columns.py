@@ -1,7 +1,7 @@
 """Columns of an upstream table as SQL, whatever type they came in.
 
 Belongs here: finding a column, and reading it as text, time or number. Does not belong here: what a column is
-for, and what a value means to identity (staging_sql.py).
+for, and what a value means to identity (keys_sql.py).
 
 A reference in a mapping is the name of a column, `column.field` for a field of a struct or of JSON text, or
 `column[key]` for a parameter of GA4's lists of keys and values.
@@ -91,8 +91,8 @@ def as_text(expression: str, kind: str) -> str:
     if kind in _INTEGERS:
         return f"cast({expression} as varchar)"
     text = expression if kind == "VARCHAR" else f"cast({expression} as varchar)"
-    # To look is five times as fast as to trim, and few values have blanks.
-    has_blanks = f"regexp_matches({text}, '^[{BLANKS}]|[{BLANKS}]$')"
+    # To look at both ends is ten times as fast as to trim, and few values have blanks.
+    has_blanks = f"contains({literal(BLANKS)}, ({text})[1]) or contains({literal(BLANKS)}, ({text})[-1])"
     return f"nullif(if({has_blanks}, trim({text}, {literal(BLANKS)}), {text}), '')"
 
 

@@ -1,7 +1,7 @@
 """The statements that decide which records are one customer.
 
 Belongs here: entities, rounds over the join keys, ids. Does not belong here: the normal form of a key
-(staging_sql.py).
+(keys_sql.py).
 
 An entity is everybody whose records bear the same keys. The first key joins entities that share its value.
 Whom no key has found in another source yet tries the next one, and so does whoever has no join key of his
@@ -17,19 +17,33 @@ from typing import Final
 from c360_platform.components.contract import Key
 from c360_platform.components.plan import Plan
 
+# Whom the first key joins, told before entities are: all that is known of an entity is then written once.
+GROUPS: Final = """
+create or replace temp table groups as
+select {key}, min(entity) as customer, bit_count(bit_or(1::ubigint << source)) > 1 as is_matched,
+from records
+where {key} is not null
+group by {key}
+"""
 ENTITIES: Final = """
 create or replace table entities as
+with seen as (
+    select entity, {keys}, bit_or(1::ubigint << source) as sources, min(first_at) as first_at,
+    from records
+    where entity is not null
+    group by entity
+)
 select
-    entity,
-    entity as customer,
-    {keys},
-    bit_or(1::ubigint << source) as sources,
-    min(first_at) as first_at,
-    false as is_anchored,
-    0::tinyint as matched_by,
-from sightings
-group by entity
+    seen.*,
+    coalesce(groups.customer, seen.entity) as customer,
+    {is_anchored} as is_anchored,
+    if(groups.is_matched, 1, 0)::tinyint as matched_by
+from seen left join groups using ({join_key})
 """
+_ANCHORED: Final = {
+    "unmatched": "coalesce(groups.is_matched, false)",
+    "missing": "groups.customer is not null",
+}
 
 # Values of a weaker key beside too many values of the join key: a hotel's phone, a shared login.
 SHARED: Final = """
@@ -37,29 +51,7 @@ create or replace temp table shared as
 select {key} as value from entities where {key} is not null and {join_key} is not null
 group by {key} having count(distinct {join_key}) > {limit}
 """
-FORGET_SHARED: Final = """
-create or replace table entities as
-select * replace (if(entities.{key} in (select value from shared), null, entities.{key}) as {key})
-from entities
-"""
-
-JOIN_FIRST: Final = """
-create or replace table entities as
-with groups as (
-    select {key}, min(entity) as customer, bit_or(sources) as sources,
-    from entities where {key} is not null group by {key}
-)
-select entities.* replace (
-    coalesce(groups.customer, entities.customer) as customer,
-    {is_anchored} as is_anchored,
-    if(bit_count(groups.sources) > 1, 1, 0)::tinyint as matched_by
-)
-from entities left join groups using ({key})
-"""
-_ANCHORED: Final = {
-    "unmatched": "coalesce(bit_count(groups.sources) > 1, false)",
-    "missing": "groups.customer is not null",
-}
+FORGET_SHARED: Final = "update entities set {key} = null where {key} in (select value from shared)"
 
 # Customers that share values of a key, as far as one of them still looks for a match.
 LINKS: Final = """
@@ -90,6 +82,7 @@ create or replace temp table hooks as
 select hooks.label, coalesce(parents.parent, hooks.parent) as parent
 from hooks left join hooks as parents on hooks.parent = parents.label
 """
+CHAINED: Final = "select count(*) from hooks where label <> parent and label in (select parent from hooks)"
 COMPRESSIONS: Final = 5
 UNFINISHED: Final = "select count(*) from hooks where label <> parent"
 RELABEL: Final = """
@@ -108,40 +101,49 @@ found as (
     from looking inner join links using (value)
     where links.is_anchored
 ),
+counted as (
+    select label, any_value(customer) as customer, count(*) as candidates, from found group by label
+),
+contested as (
+    select found.label, found.customer
+    from found semi join (select label from counted where candidates > 1) using (label)
+),
 names as (
     select customer, min(entities.{join_key}) as name,
-    from entities semi join found using (customer)
+    from entities semi join contested using (customer)
     group by customer
+),
+settled as (
+    select contested.label, arg_min(contested.customer, (names.name, contested.customer)) as customer,
+    from contested inner join names using (customer)
+    group by contested.label
 )
-select found.label, arg_min(found.customer, (names.name, found.customer)) as customer, count(*) as candidates,
-from found inner join names using (customer)
-group by found.label
+select counted.label, coalesce(settled.customer, counted.customer) as customer, counted.candidates,
+from counted left join settled using (label)
 """
 AMBIGUOUS: Final = "select count(*) from targets where candidates > 1"
+# Only customers whom somebody joins are looked at again; for others nothing has changed.
 JOIN_NEXT: Final = """
-create or replace table entities as
-with moves as (
-    select distinct links.customer, coalesce(targets.customer, links.label) as goal,
-    from links left join targets using (label)
-    where not links.is_anchored
-),
-moved as (
-    select entities.* replace (coalesce(moves.goal, entities.customer) as customer)
-    from entities left join moves using (customer)
-),
-seen as (
-    select
-        customer,
-        bit_count(bit_or(sources)) > 1 as is_matched,
-        bool_or(is_anchored) or (is_matched and count({join_key}) > 0) as is_anchored,
-    from moved
-    group by customer
-)
-select moved.* replace (
-    seen.is_anchored as is_anchored,
-    if(moved.matched_by = 0 and seen.is_matched, {number}, moved.matched_by)::tinyint as matched_by
-)
-from moved inner join seen using (customer)
+create or replace temp table moves as
+select distinct links.customer, coalesce(targets.customer, links.label) as goal,
+from links left join targets using (label)
+where not links.is_anchored;
+update entities set customer = moves.goal
+from moves
+where entities.customer = moves.customer and moves.customer <> moves.goal;
+create or replace temp table joined as
+select
+    customer,
+    bit_count(bit_or(sources)) > 1 as is_matched,
+    bool_or(is_anchored) or (is_matched and count({join_key}) > 0) as is_anchored,
+from entities semi join (select goal as customer from moves) using (customer)
+group by customer;
+update entities set
+    is_anchored = joined.is_anchored,
+    matched_by = if(entities.matched_by = 0 and joined.is_matched, {number}, entities.matched_by)
+from joined
+where entities.customer = joined.customer;
+update entities set matched_by = {number} where matched_by = 0 and bit_count(sources) > 1
 """
 
 # The earliest value of the strongest key that the customer has; later records do not change it. Few customers
@@ -160,6 +162,8 @@ several as (
 select
     spelled.customer,
     spelled.sources,
+    {email} as email,
+    {has_several_emails} as has_several_emails,
     case {ids} end as customer_id,
 from spelled
 left join several using (customer)
@@ -175,17 +179,24 @@ select (select count(*) from entities where coalesce({keys}) is not null) - (sel
 """
 
 
+def groups(plan: Plan) -> str:
+    return GROUPS.format(key=plan.join_key)
+
+
 def entities(plan: Plan) -> str:
-    return ENTITIES.format(keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys))
-
-
-def join_first(plan: Plan) -> str:
-    return JOIN_FIRST.format(key=plan.join_key, is_anchored=_ANCHORED[plan.fall_back])
+    return ENTITIES.format(
+        keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys),
+        join_key=plan.join_key,
+        is_anchored=_ANCHORED[plan.fall_back],
+    )
 
 
 def customers(plan: Plan) -> str:
     chosen = {key: f"coalesce(several.{key}, spelled.{key})" for key in plan.keys}
+    has_email = plan.join_key == "email"
     return CUSTOMERS.format(
+        email="spelled.email" if has_email else "null::varchar",
+        has_several_emails="coalesce(spelled.email <> spelled.other_email, false)" if has_email else "false",
         values=", ".join(f"min({key}) as {key}, max({key}) as other_{key}" for key in plan.keys),
         earliest=", ".join(_EARLIEST.format(key=key) for key in plan.keys),
         has_several=" or ".join(f"{key} <> other_{key}" for key in plan.keys),

@@ -26,17 +26,15 @@ select
     sum(records.orders)::bigint as orders,
     sum(records.page_views)::bigint as page_views,
     sum(records.sessions)::bigint as sessions,
-    any_value(records.email) as email,
-    any_value(records.name) as name,
-    any_value(records.touch) as touch,
+    {texts},
     {differences} as is_disputed,
 from records
 inner join entities using (entity)
 group by entities.customer
 """
 _DIFFERENCE: Final = (
-    "coalesce(min(hash(records.{text})) filter (records.{text} is not null) "
-    "<> max(hash(records.{text})) filter (records.{text} is not null), false)"
+    "coalesce(min(if(records.{text} is null, null, hash(records.{text}))) "
+    "<> max(if(records.{text} is null, null, hash(records.{text}))), false)"
 )
 
 # A visit counts once, also when somebody signed in during it under two ids.
@@ -56,10 +54,15 @@ DISPUTED: Final = """
 create or replace table disputed as
 select
     entities.customer, entities.{join_key} as join_key,
-    records.* exclude (entity, first_at, last_at, orders, page_views, sessions, session, rows),
+    records.source, records.email, records.name, records.touch, records.acquired_at, records.changed_at,
+    records.value, records.revenue,
 from records
 inner join entities using (entity)
-semi join (select customer from totals where is_disputed) using (customer)
+semi join (
+    select customer from totals where is_disputed
+    union all
+    select customer from customers where has_several_emails
+) using (customer)
 """
 # A record is worth what it says, or what was paid under the same join key.
 WORTH: Final = """
@@ -91,9 +94,9 @@ create or replace table profiles as
 with chosen as (
     select
         customers.customer_id,
-        totals.*,
+        totals.* exclude (customer),
         coalesce(visits.visits, 0) as visits,
-        coalesce(decided.email, totals.email) as address,
+        coalesce(decided.email, {email}) as address,
         string_split(coalesce(decided.name, totals.name), chr(31)) as names,
         string_split(coalesce(decided.touch, totals.touch), chr(31)) as acquired,
     from customers
@@ -147,18 +150,26 @@ _ASKED: Final[dict[Strategy, tuple[str, ...]]] = {
 }
 
 
-def statements(plan: Plan, *, has_payments: bool, has_visits: bool) -> list[str]:
+def totals(plan: Plan) -> str:
+    """Table `totals`. What customers have as keys is known from their entities."""
+    texts = [text for text in ("email", "name", "touch") if text != plan.join_key]
+    return TOTALS.format(
+        texts=", ".join(f"any_value(records.{text}) as {text}" for text in texts),
+        differences=" or ".join(_DIFFERENCE.format(text=text) for text in texts),
+    )
+
+
+def statements(plan: Plan, sources: int, *, has_payments: bool, has_visits: bool) -> list[str]:
     """In order; the last one writes table `profiles` with the columns and types of the contract."""
     return [
-        TOTALS.format(
-            differences=" or ".join(_DIFFERENCE.format(text=text) for text in ("email", "name", "touch"))
-        ),
         VISITS,
         DISPUTED.format(join_key=plan.join_key),
         *([WORTH] if plan.strategy == "highest_value" else []),
         DECIDED.format(asked=", ".join(_ASKED[plan.strategy])),
-        "drop table records; drop table entities; drop table disputed",
+        "drop table entities; drop table disputed; drop view records",
+        *(f"drop table if exists records_{number}" for number in range(sources)),
         PROFILES.format(
+            email="customers.email" if plan.join_key == "email" else "totals.email",
             total_revenue="coalesce(revenue, 0)" if has_payments else "null",
             total_orders="coalesce(orders, 0)" if has_payments else "null",
             total_sessions="coalesce(sessions, 0) + visits" if has_visits else "null",

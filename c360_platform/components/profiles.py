@@ -78,15 +78,19 @@ def build_profiles(
     Each source is loaded, read once and let go of before the next. Raises `ComponentError` when a source, a
     column or all customers are missing and nobody said that this may be.
     """
-    space.run(staging_sql.tables(plan))
     staged = [_stage(space, plan, number, source, load) for number, (source, load) in enumerate(sources)]
+    space.run(
+        staging_sql.records(plan, [number for number, (report, _) in enumerate(staged) if not report.missing])
+    )
     _require_keys(plan, staged)
     ambiguous, shared = _resolve(space, plan)
+    space.run(profile_sql.totals(plan))
+    space.run(identity_sql.customers(plan))
     reports = _matched(space, plan, [report for report, _ in staged])
     merged = space.number(identity_sql.MERGED.format(keys=", ".join(plan.keys)))
     present = [report.kind for report in reports if not report.missing]
     for statement in profile_sql.statements(
-        plan, has_payments="stripe" in present, has_visits="ga4" in present
+        plan, len(sources), has_payments="stripe" in present, has_visits="ga4" in present
     ):
         space.run(statement)
     customers, active = space.rows("select count(*), count(*) filter (is_active) from profiles")[0]
@@ -177,20 +181,18 @@ def _read(
                 "one that counts"
             )
         if repeated:
-            space.run(staging_sql.ONE_PER_PAYMENT)
-    space.run(staging_sql.grouped(source, plan, found))
-    rows, *counts = space.rows(
-        f"select {', '.join(f'coalesce(sum({name}), 0)::bigint' for name in ('rows', *staging_sql.COUNTS))} "
-        "from grouped"
-    )[0]
+            space.run(staging_sql.one_per_payment(found))
+    space.run(staging_sql.records_of(number, source, plan, found))
+    rows, *counts, forgotten = space.rows(staging_sql.RECORD_COUNTS.format(number=number))[0]
     late, foreign, unpaid, unreadable_times, _ = counts
-    for statement in staging_sql.inserts(number, plan):
-        space.run(statement)
+    if forgotten:
+        space.run(staging_sql.FORGET_LATE.format(number=number))
+    space.run("drop table if exists payments")
     return SourceReport(
         source.name,
         source.kind,
         absent_columns=tuple(column.name for column in source.contract.columns if column.name not in found),
-        rows=rows + repeated,
+        rows=rows + late + repeated,
         late_rows=late,
         foreign_rows=foreign,
         unpaid_rows=unpaid,
@@ -210,24 +212,26 @@ def _require_keys(plan: Plan, staged: Sequence[tuple[SourceReport, frozenset[str
 
 
 def _resolve(space: Workspace, plan: Plan) -> tuple[dict[Key, int], dict[Key, int]]:
-    """Tables `entities` and `customers`; counts of ambiguous matches and of shared values by key."""
+    """Table `entities` with the customer of each; counts of ambiguous matches and of shared values by key."""
     ambiguous: dict[Key, int] = {}
     shared: dict[Key, int] = {}
+    space.run(identity_sql.groups(plan))
     space.run(identity_sql.entities(plan))
-    space.run("drop table sightings")
+    space.run("drop table groups")
     for key in plan.secondary_join_keys:
         space.run(identity_sql.SHARED.format(key=key, join_key=plan.join_key, limit=plan.shared_key_limit))
         shared[key] = space.number("select count(*) from shared")
         if shared[key]:
             space.run(identity_sql.FORGET_SHARED.format(key=key))
-    space.run(identity_sql.join_first(plan))
     for number, key in enumerate(plan.secondary_join_keys, start=2):
         space.run(identity_sql.LINKS.format(key=key))
         _connect(space)
         space.run(identity_sql.TARGETS.format(join_key=plan.join_key))
         ambiguous[key] = space.number(identity_sql.AMBIGUOUS)
         space.run(identity_sql.JOIN_NEXT.format(number=number, join_key=plan.join_key))
-    space.run(identity_sql.customers(plan))
+        space.run(
+            "drop table links; drop table hooks; drop table targets; drop table moves; drop table joined"
+        )
     return ambiguous, shared
 
 
@@ -238,6 +242,8 @@ def _connect(space: Workspace) -> None:
         if not space.number(identity_sql.UNFINISHED):
             return
         for _ in range(identity_sql.COMPRESSIONS):
+            if not space.number(identity_sql.CHAINED):
+                break
             space.run(identity_sql.COMPRESS)
         space.run(identity_sql.RELABEL)
 

@@ -1,42 +1,57 @@
 """The statements that bring any source into one form: `records`, one row per thing known of somebody.
 
-Belongs here: what a row of each kind of source says, and the normal form of keys. Does not belong here: who
-is the same person (identity_sql.py) and what the customer looks like then (profile_sql.py).
+Belongs here: what a row of each kind of source says. Does not belong here: the normal form of keys
+(keys_sql.py), who is the same person (identity_sql.py), what the customer looks like then (profile_sql.py).
 
 Rows are put together by their keys as written before keys are normalised: a person has many events, and few
-spellings.
+spellings. A source is written once, and without the columns that it does not fill.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from c360_platform.components.columns import as_text, can_fail, literal, read
-from c360_platform.components.contract import KEYS, Key
+from c360_platform.components.contract import KEYS
+from c360_platform.components.keys_sql import is_usable, phone_text
 from c360_platform.components.plan import Plan, Source
 
 INCOMING: Final = "incoming"
 """The upstream table as the workspace knows it."""
 
-TABLES: Final = """
-create table records (
-    source tinyint,             -- number of the source in the order of the YAML
-    entity uhugeint,            -- who: a hash of all join keys; null when there is none
-    email varchar,
-    name varchar,               -- first and last name, which belong together, with a separator
-    touch varchar,              -- acquisition source, medium and campaign likewise
-    acquired_at timestamptz, changed_at timestamptz, first_at timestamptz, last_at timestamptz,
-    value decimal(18, 4), revenue decimal(18, 4), orders integer, page_views bigint, sessions bigint,
-    session ubigint,            -- a visit, when visits are not counted yet
-    rows integer
-);
-create table sightings (        -- the keys of an entity in one source
-    entity uhugeint, {keys}, source tinyint, first_at timestamptz
-)
-"""
-# What grouped rows have besides the columns of `records`: what is said about them in the report.
+_RECORD: Final[dict[str, str]] = {
+    "entity": "uhugeint",  # who: a hash of all join keys; null when there is none
+    **dict.fromkeys(KEYS, "varchar"),  # e-mail, and what else is a join key
+    "name": "varchar",  # first and last name, which belong together, with a separator
+    "touch": "varchar",  # acquisition source, medium and campaign likewise
+    "acquired_at": "timestamptz",
+    "changed_at": "timestamptz",
+    "first_at": "timestamptz",
+    "last_at": "timestamptz",
+    "value": "decimal(18, 4)",
+    "revenue": "decimal(18, 4)",
+    "orders": "integer",
+    "page_views": "bigint",
+    "sessions": "bigint",
+    "session": "ubigint",  # a visit, when visits are not counted yet
+    "rows": "integer",
+}
+# Columns of a record that are null in every row unless one of these is in the source.
+_NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    **{key: (key,) for key in KEYS},
+    "name": ("first_name", "last_name"),
+    "touch": ("acquisition_source",),
+    "acquired_at": ("acquisition_source",),
+    "changed_at": ("created_at", "updated_at", "occurred_at"),
+    "value": ("value",),
+    "revenue": ("amount",),
+    "orders": ("amount",),
+    "page_views": ("page_views", "event_name"),
+    "sessions": ("sessions",),
+    "session": ("session_id",),
+}
+# What is said about records in the report.
 COUNTS: Final = ("late_rows", "foreign_rows", "unpaid_rows", "unreadable_times", "unreadable_numbers")
 
 _CODES: Final = ("order_id", "currency", "status", "event_name", "session_id", "device_id")
@@ -60,7 +75,7 @@ from (select *, coalesce(coalesce(created_at, occurred_at) > {end}, false) as is
 
 _PAYMENTS: Final = """
 select
-    email, user_id, customer_id, phone, first_name, last_name,
+    {columns},
     null as acquisition_source, null as acquisition_medium, null as acquisition_campaign, null as acquired_at,
     max(occurred_at) filter (not is_late) as changed_at,
     null as value,
@@ -75,15 +90,15 @@ select
     count(*) filter (is_paid and not is_late and is_foreign) as foreign_rows,
     count(*) filter (not is_paid) as unpaid_rows,
     sum(unreadable_times) as unreadable_times, sum(unreadable_numbers) as unreadable_numbers,
-from (select *, is_paid and not is_late and not is_foreign as counts from payments)
-group by email, user_id, customer_id, phone, first_name, last_name
+from (select *, is_paid and not is_late and not is_foreign as counts from typed)
+group by {group_by}
 """
 
 # A status or currency that is not given is taken for paid, and for the shop's own.
 PAYMENTS: Final = """
 create or replace temp table payments as
 select
-    *,
+    * exclude ({left_out}),
     coalesce(lower(status) in ({paid_statuses}), true) as is_paid,
     coalesce(occurred_at > {end}, false) as is_late,
     {is_foreign} as is_foreign,
@@ -95,8 +110,7 @@ create or replace temp table payments as
 select * exclude (place) from (
     select *, if(order_id is null, 1, row_number() over (
         partition by order_id order by
-            is_paid desc, occurred_at desc nulls last, amount_refunded desc nulls last, amount desc,
-            email, user_id, customer_id, phone, first_name, last_name
+            is_paid desc, occurred_at desc nulls last, amount_refunded desc nulls last, amount desc, {payer}
     )) as place,
     from payments
 )
@@ -107,6 +121,7 @@ select count(*), count(order_id) - count(distinct order_id), coalesce(sum(unread
     count(distinct upper(currency)) filter (is_paid and not is_late)
 from payments
 """
+_PAYER: Final = (*KEYS, "first_name", "last_name")
 
 # A visit is known by a number, since nobody reads its name; those of strangers are not told apart.
 _EVENTS: Final = """
@@ -146,10 +161,17 @@ _FIRST_ACQUISITION: Final = """arg_min(
         ) filter (not is_late and acquisition_source is not null)"""
 _NO_ACQUISITION: Final = "{'source': null, 'medium': null, 'campaign': null}"
 
-_NORMALISED: Final = """
-create or replace temp table normalised as
-with trimmed as (
-    select * replace ({trimmed}) from grouped where rows > late_rows
+# Each source in a table of its own, without columns that are empty.
+_RECORDS_OF: Final = """
+create or replace table records_{number} as
+with typed as (
+    {typed}
+),
+grouped as (
+    {grouped}
+),
+trimmed as (
+    select * replace ({trimmed}) from grouped
 ),
 cleaned as (
     select * replace ({cleaned}) from trimmed
@@ -158,36 +180,38 @@ usable as (
     select * replace ({usable}) from cleaned
 )
 select
-    *,
-    if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
-from usable
+    {columns}, {counts},
+from (
+    select
+        * replace (rows - late_rows as rows),
+        if(coalesce({keys}) is null, null, md5_number(concat_ws(chr(31), {every_key}))) as entity,
+        if(
+            first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
+        ) as name,
+        if(
+            acquisition_source is null, null,
+            concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
+        ) as touch,
+    from usable
+)
 """
-_INTO_RECORDS: Final = """
-insert into records by name
-select
-    {number} as source, entity, email,
-    if(
-        first_name is null and last_name is null, null, concat(first_name, chr(31), last_name)
-    ) as name,
-    if(
-        acquisition_source is null, null,
-        concat(acquisition_source, chr(31), acquisition_medium, chr(31), acquisition_campaign)
-    ) as touch,
-    acquired_at, changed_at, first_at, last_at, value, revenue, orders, page_views, sessions, session,
-    rows - late_rows as rows,
-from normalised
+RECORD_COUNTS: Final = f"""
+select {", ".join(f"coalesce(sum({name}), 0)::bigint" for name in ("rows", *COUNTS))},
+    count(*) filter (rows = 0), from records_{{number}}
 """
-_INTO_SIGHTINGS: Final = """
-insert into sightings by name
-select entity, {keys}, {number} as source, min(first_at) as first_at,
-from normalised
-where entity is not null
-group by entity
-"""
+# What nobody knew on the day is nobody's record.
+FORGET_LATE: Final = "delete from records_{number} where rows = 0"
 
 
-def tables(plan: Plan) -> str:
-    return TABLES.format(keys=", ".join(f"{key} varchar" for key in plan.keys))
+def records(plan: Plan, numbers: Iterable[int]) -> str:
+    """View `records` of the sources that are there."""
+    nothing = ", ".join(f"null::{_RECORD[name]} as {name}" for name in _columns(plan))
+    parts = [f"select null::tinyint as source, {nothing} where false"]
+    parts += [
+        f"select {number}::tinyint as source, * exclude ({', '.join(COUNTS)}) from records_{number}"
+        for number in numbers
+    ]
+    return f"create or replace view records as {' union all by name '.join(parts)}"
 
 
 def typed(source: Source, found: Mapping[str, tuple[str, str]]) -> str:
@@ -219,18 +243,55 @@ def payments(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -
         foreign = f"coalesce(upper(currency) <> {literal(plan.currency.upper())}, false)"
     statuses = ", ".join(literal(status.lower()) for status in source.paid_statuses)
     return PAYMENTS.format(
-        paid_statuses=statuses, end=_end(plan), is_foreign=foreign, typed=typed(source, found)
+        left_out=", ".join(["status", *(name for name in _PAYER if name not in found)]),
+        paid_statuses=statuses,
+        end=_end(plan),
+        is_foreign=foreign,
+        typed=typed(source, found),
     )
 
 
-def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
-    """Table `grouped`: what the source knows, by keys as written."""
+def one_per_payment(found: Container[str]) -> str:
+    """Table `payments` without those that were delivered again."""
+    return ONE_PER_PAYMENT.format(payer=", ".join(name for name in _PAYER if name in found))
+
+
+def records_of(number: int, source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """What the source knows, join keys and e-mail in their normal form, as table `records_<number>`."""
+    read_keys = [key for key in KEYS if key in _columns(plan)]
+    cleaned = ["lower(nfc_normalize(email)) as email"]
+    if "phone" in read_keys:
+        cleaned.append(f"{phone_text('phone', plan.phone_country_code)} as phone")
+    there = [name for name in _columns(plan) if name not in _NEEDS or found.keys() & set(_NEEDS[name])]
+    return _RECORDS_OF.format(
+        number=number,
+        typed="from payments" if source.kind == "stripe" else typed(source, found),
+        grouped=_grouped(source, plan, found),
+        trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
+        cleaned=", ".join(cleaned),
+        usable=", ".join(f"case when {is_usable(key, plan)} then {key} end as {key}" for key in read_keys),
+        keys=", ".join(plan.keys),
+        every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
+        columns=", ".join(f"{name}::{_RECORD[name]} as {name}" for name in there),
+        counts=", ".join(f"{name}::integer as {name}" for name in COUNTS),
+    )
+
+
+def _columns(plan: Plan) -> list[str]:
+    return [name for name in _RECORD if name not in KEYS or name == "email" or name in plan.keys]
+
+
+def _grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) -> str:
+    """What the source knows, by keys as written."""
     if source.kind == "stripe":
-        body = _PAYMENTS.format(unit=_UNITS[source.amounts_in])
-        return f"create or replace temp table grouped as {body}"
+        return _PAYMENTS.format(
+            unit=_UNITS[source.amounts_in],
+            columns=", ".join(name if name in found else f"null as {name}" for name in _PAYER),
+            group_by=", ".join(name for name in _PAYER if name in found),
+        )
     if source.kind == "ga4":
         keys = [key for key in KEYS if key in found]
-        body = _EVENTS.format(
+        return _EVENTS.format(
             end=_end(plan),
             raw_keys=", ".join(keys),
             keys=", ".join(key if key in found else f"null as {key}" for key in KEYS),
@@ -239,67 +300,7 @@ def grouped(source: Source, plan: Plan, found: Mapping[str, tuple[str, str]]) ->
             if "page_views" in found
             else "count(*) filter (not is_late and event_name = 'page_view')",
         )
-    else:
-        body = _PERSONS.format(end=_end(plan))
-    return f"create or replace temp table grouped as with typed as (\n{typed(source, found)}\n)\n{body}"
-
-
-def inserts(number: int, plan: Plan) -> list[str]:
-    """`grouped` into `records` and `sightings`, join keys and e-mail in their normal form."""
-    read_keys = [key for key in KEYS if key == "email" or key in plan.keys]
-    cleaned = ["lower(nfc_normalize(email)) as email"]
-    if "phone" in read_keys:
-        cleaned.append(f"{_phone_text('phone', plan.phone_country_code)} as phone")
-    return [
-        _NORMALISED.format(
-            trimmed=", ".join(f"{as_text(f'{key}::varchar', 'VARCHAR')} as {key}" for key in read_keys),
-            cleaned=", ".join(cleaned),
-            usable=", ".join(
-                f"case when {_is_usable(key, plan)} then {key} end as {key}" for key in read_keys
-            ),
-            keys=", ".join(plan.keys),
-            every_key=", ".join(f"coalesce({key}, '')" for key in plan.keys),
-        ),
-        _INTO_RECORDS.format(number=number),
-        _INTO_SIGHTINGS.format(
-            number=number, keys=", ".join(f"any_value({key}) as {key}" for key in plan.keys)
-        ),
-        "drop table normalised",
-        "drop table grouped",
-        "drop table if exists payments",
-    ]
-
-
-def _phone_text(phone: str, country_code: str | None) -> str:
-    """Digits behind a plus, as E.164 writes them, when the country is known; otherwise the digits alone."""
-    typed_digits = f"regexp_replace(replace({phone}, '(0)', ''), '[^0-9+]', '', 'g')"
-    digits = f"regexp_replace({phone}, '[^0-9]', '', 'g')"
-    national = digits
-    if country_code is not None:
-        local = f"'+{country_code}' || ltrim({digits}, '0')"
-        has_code = f"{digits} like '{country_code}%' and length({digits}) > 10"
-        national = f"case when {has_code} then '+' || {digits} else {local} end"
-    return (
-        f"case when {typed_digits} like '+%' then '+' || regexp_replace({typed_digits}, '[^0-9]', '', 'g') "
-        f"when {typed_digits} like '00%' then '+' || substr({typed_digits}, 3) "
-        f"when {typed_digits} <> '' then {national} end"
-    )
-
-
-def _is_usable(key: Key, plan: Plan) -> str:
-    conditions = []
-    if plan.ignored_key_values:
-        pattern = "|".join(
-            ".*".join(re.escape(part) for part in value.lower().split("*"))
-            for value in plan.ignored_key_values
-        )
-        conditions.append(f"not regexp_full_match({key}, {literal(pattern)}, 'i')")
-    if key == "email":
-        conditions.append("regexp_full_match(email, '[^@\\s]+@[^@\\s]+')")
-    if key == "phone":
-        conditions.append("regexp_full_match(phone, '[+]?[0-9]{7,15}')")
-        conditions.append("replace(ltrim(phone, '+'), right(phone, 1), '') <> ''")
-    return " and ".join(conditions) or "true"
+    return _PERSONS.format(end=_end(plan))
 
 
 def _end(plan: Plan) -> str:

@@ -168,6 +168,16 @@ def test_the_id_is_the_earliest_value_of_the_strongest_key() -> None:
     assert own["customer_id"] == "4711"
 
 
+def test_an_address_that_identifies_nobody_is_still_what_the_customer_has() -> None:
+    desk = [{"customer_id": str(number), "email": "desk@hotel.test"} for number in range(1, 4)]
+    rows, report = profiles(
+        {CRM: desk}, join_key="customer_id", secondary_join_keys=("email",), shared_key_limit=2
+    )
+
+    assert [row["email"] for row in rows] == ["desk@hotel.test"] * 3
+    assert report.shared_values == {"email": 1}
+
+
 KEY = st.sampled_from([None, "1", "2", "3", "4"])
 RECORD = st.fixed_dictionaries(
     {
