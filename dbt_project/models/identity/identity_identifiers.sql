@@ -36,6 +36,12 @@ placeholder_birth_dates as (
 
 ),
 
+pickup_points as (
+
+    select * from {{ ref('pickup_points') }}
+
+),
+
 birthdays as (
 
     select
@@ -125,6 +131,7 @@ emails as (
         max(case when role_mailboxes.local_part is null then 0 else 1 end) = 1 as is_role,
         count(distinct compared.record_key) as records,
         count(distinct compared.any_name) as names,
+        count(distinct compared.initial) > 1 as has_several_initials,
         count(distinct compared.initial) > 1
         and count(distinct compared.birth_year) > 1
         and count(distinct compared.birth_day) > 1 as may_be_reused
@@ -232,6 +239,145 @@ accounts as (
 
 ),
 
+-- streets and postal codes are written often too
+written_streets as (
+
+    select distinct street from contacts
+    where street is not null
+
+),
+
+compared_streets as (
+
+    select
+        street,
+        {{ street_match_key('street') }} as street_key
+    from written_streets
+
+),
+
+streets as (
+
+    select
+        compared_streets.street,
+        compared_streets.street_key
+    from compared_streets
+    left join pickup_points
+        on strpos(compared_streets.street_key, pickup_points.word) > 0
+    where pickup_points.word is null
+        -- without a house number it is a street of many people
+        and {{ x_regex_has('compared_streets.street_key', '[0-9]') }}
+        and {{ x_regex_has('compared_streets.street_key', '[^0-9-]') }}
+
+),
+
+written_postal_codes as (
+
+    select distinct postal_code from contacts
+    where postal_code is not null
+
+),
+
+postal_codes as (
+
+    select
+        postal_code,
+        {{ postal_code_match_key('postal_code') }} as postal_code_key
+    from written_postal_codes
+
+),
+
+residents as (
+
+    select
+        contacts.record_key,
+        contacts.is_from_orders,
+        contacts.is_recipient,
+        first_names.name_key as first_name,
+        last_names.name_key as last_name,
+        substr(first_names.name_key, 1, 1) as initial,
+        {{ full_name_match_key('first_names.name_key', 'last_names.name_key') }} as full_name,
+        {{ email_match_key('contacts.email') }} as email,
+        coalesce(contacts.country_code, '{{ var('default_country_code') }}') || ' ' || postal_codes.postal_code_key
+        || ' ' || streets.street_key as address
+    from contacts
+    inner join streets
+        on contacts.street = streets.street
+    inner join postal_codes
+        on contacts.postal_code = postal_codes.postal_code
+    inner join names as first_names
+        on contacts.first_name = first_names.name
+    inner join names as last_names
+        on contacts.last_name = last_names.name
+
+),
+
+own_names as (
+
+    select
+        contacts.record_key,
+        first_names.name_key as first_name,
+        last_names.name_key as last_name
+    from contacts
+    inner join names as first_names
+        on contacts.first_name = first_names.name
+    inner join names as last_names
+        on contacts.last_name = last_names.name
+    where not contacts.is_from_orders
+
+),
+
+-- The recipient of an order need not be its buyer: an account's orders speak for it under its own name alone, a guest's
+-- unless the e-mail is used under other names as well. An initial is everybody's in a family.
+buyers_residences as (
+
+    select distinct
+        residents.record_key,
+        residents.address,
+        residents.full_name
+    from residents
+    left join own_names
+        on residents.record_key = own_names.record_key
+    left join emails
+        on residents.email = emails.email
+    where length(residents.first_name) > 1
+        and length(residents.last_name) > 1
+        and case
+            when residents.is_from_orders
+                then residents.full_name = {{ full_name_match_key('own_names.first_name', 'own_names.last_name') }}
+                    or (
+                        residents.last_name = own_names.last_name
+                        and residents.initial = substr(own_names.first_name, 1, 1)
+                    )
+            when residents.is_recipient then not coalesce(emails.has_several_initials, false)
+            else true
+        end
+
+),
+
+addresses as (
+
+    select
+        address,
+        count(distinct record_key) as records,
+        count(distinct full_name) as names
+    from residents
+    group by address
+
+),
+
+judged_addresses as (
+
+    select
+        address,
+        case
+            when records > {{ limits.address.records }} then 'too_many_records'
+            when names > {{ limits.address.names }} then 'too_many_names'
+        end as dropped_because
+    from addresses
+
+),
+
 account_identifiers as (
 
     select
@@ -297,6 +443,15 @@ identifiers as (
         'name_birth_date:' || full_name || ' ' || cast(birth_date as {{ type_text() }}) as identifier,
         cast(null as {{ type_text() }}) as dropped_because
     from compared
+    union all
+    select
+        buyers_residences.record_key,
+        'name_address' as kind,
+        'name_address:' || buyers_residences.address || ' ' || buyers_residences.full_name as identifier,
+        judged_addresses.dropped_because
+    from buyers_residences
+    inner join judged_addresses
+        on buyers_residences.address = judged_addresses.address
     union all
     select
         compared.record_key,
