@@ -23,6 +23,7 @@ SEEDS = (
     "role_mailboxes",
     "placeholder_names",
     "placeholder_birth_dates",
+    "pickup_points",
     "identity_decisions",
     "source_priorities",
 )
@@ -46,12 +47,12 @@ create schema staging;
 create table identity.identity_records (
     record_key varchar, source varchar, source_id varchar, is_channel boolean, account_key varchar,
     email varchar, has_verified_email boolean, phone varchar, first_name varchar, last_name varchar,
-    country_code varchar, language varchar, postal_code varchar, city varchar, birth_date date,
+    country_code varchar, language varchar, street varchar, postal_code varchar, city varchar, birth_date date,
     accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
 );
 create table staging.stg_orders (
     customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar,
-    ordered_at timestamptz
+    street varchar, postal_code varchar, country_code varchar, ordered_at timestamptz
 );
 """
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
