@@ -81,8 +81,12 @@ class People:
         return record_key
 
     def order(self, record_key: str, **values: Any) -> None:
-        """An order that was placed from the account."""
-        self.orders.append({"customer_key": record_key, "ordered_at": CREATED, **values})
+        """An order that was placed from the account; `name` is the recipient's first and last name."""
+        first, _, last = values.pop("name", "").partition(" ")
+        self.orders.append({
+            "customer_key": record_key, "ordered_at": CREATED, "first_name": first or None, "last_name": last or None,
+            **values,
+        })  # fmt: skip
 
     def chain(self, prefix: str, keys: Iterable[int]) -> set[str]:
         """Accounts of which each shares one address with the next, through their orders."""

@@ -328,7 +328,7 @@ own_names as (
 ),
 
 -- The recipient of an order need not be its buyer: an account's orders speak for it under its own name alone, a guest's
--- unless the e-mail is used under other names as well. An initial is everybody's in a family.
+-- unless the e-mail is a person's and used under other names as well. An initial is everybody's in a family.
 buyers_residences as (
 
     select distinct
@@ -349,7 +349,8 @@ buyers_residences as (
                         residents.last_name = own_names.last_name
                         and residents.initial = substr(own_names.first_name, 1, 1)
                     )
-            when residents.is_recipient then not coalesce(emails.has_several_initials, false)
+            when residents.is_recipient
+                then not coalesce(emails.has_several_initials and not emails.is_role, false)
             else true
         end
 
