@@ -104,5 +104,8 @@
     trim(regexp_replace(regexp_replace(strip_accents({{ text }}), '\p{M}+', '', 'g'), '[^\p{L}0-9]+', ' ', 'g'))
 {%- endmacro %}
 {% macro bigquery__x_words(text) -%}
-    trim(regexp_replace(regexp_replace(normalize({{ text }}, nfd), r'\p{M}+', ''), r'[^\p{L}0-9]+', ' '))
+    {#- NFD takes Korean syllables apart, DuckDB's strip_accents() does not -#}
+    normalize(
+        trim(regexp_replace(regexp_replace(normalize({{ text }}, nfd), r'\p{M}+', ''), r'[^\p{L}0-9]+', ' ')), nfc
+    )
 {%- endmacro %}
