@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ALL: Final = "all"
-# Records without any mailbox, phone or street that is somebody's (sales at a till, placeholders, what Amazon ships
-# itself) cannot be found by any rule, so they count for precision alone.
+# Records without any mailbox, phone or street that is somebody's (sales at a till, placeholders, what Amazon
+# ships itself) cannot be found by any rule, so they count for precision alone.
 _TRUTH: Final = """
 create or replace temp table owned as
 with known as (

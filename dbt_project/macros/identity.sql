@@ -27,11 +27,13 @@
     nullif({{ x_letters(without_umlauts(name)) }}, '')
 {%- endmacro %}
 
+{#- The words of a street, spelled as names are, with a blank before and behind each. -#}
+{% macro street_words(street) %}' ' || {{ x_words(without_umlauts(street)) }} || ' '{% endmacro %}
+
 {#- Street and house number as they are compared: letters and digits alone, spelled as names are, the words that are often
     shortened in their short form. Two numbers stay two (12/3 is not 123). Null in care of somebody: nobody lives there
-    who is written so. -#}
-{% macro street_match_key(street) -%}
-    {%- set words -%}' ' || {{ x_words(without_umlauts(street)) }} || ' '{%- endset -%}
+    who is written so. words: as street_words() gives them, in a step of its own because both are deeply nested. -#}
+{% macro street_match_key(words) -%}
     {%- set spelled = namespace(sql=words) -%}
     {%- for written, short in {
         ' nr ': ' ', 'strasse': 'str', 'platz ': 'pl ', ' sankt ': ' st ', ' street ': ' st ', ' road ': ' rd ',

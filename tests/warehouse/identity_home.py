@@ -47,8 +47,8 @@ create schema staging;
 create table identity.identity_records (
     record_key varchar, source varchar, source_id varchar, is_channel boolean, account_key varchar,
     email varchar, has_verified_email boolean, phone varchar, first_name varchar, last_name varchar,
-    country_code varchar, language varchar, street varchar, postal_code varchar, city varchar, birth_date date,
-    accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
+    country_code varchar, language varchar, street varchar, postal_code varchar, city varchar,
+    birth_date date, accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
 );
 create table staging.stg_orders (
     customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar,
@@ -84,8 +84,8 @@ class People:
         """An order that was placed from the account; `name` is the recipient's first and last name."""
         first, _, last = values.pop("name", "").partition(" ")
         self.orders.append({
-            "customer_key": record_key, "ordered_at": CREATED, "first_name": first or None, "last_name": last or None,
-            **values,
+            "customer_key": record_key, "ordered_at": CREATED,
+            "first_name": first or None, "last_name": last or None, **values,
         })  # fmt: skip
 
     def chain(self, prefix: str, keys: Iterable[int]) -> set[str]:

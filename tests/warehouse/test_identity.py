@@ -73,12 +73,23 @@ def guards(cases: Cases) -> None:
     alone += [people.add(f"amazon:relay{n}", name="Max Kuhn", postal_code="10115") for n in range(4)]
     # where nobody lives, or too many do
     lena: dict[str, Any] = {"name": "Lena Horn", "postal_code": "10115"}
-    nowhere = ("Packstation 145", "DHL Pack-Station 145", "Postfach 1", "Hauptstraße", "c/o Roth, Weg 3", "12", "!")
+    nowhere = (
+        "Packstation 145",
+        "DHL Pack-Station 145",
+        "Postfach 1",
+        "Hauptstraße",
+        "c/o Roth, Weg 3",
+        "12",
+        "!",
+    )
     for place, street in enumerate(nowhere):
         alone += [people.add(f"crm:nowhere{place}{n}", street=street, **lena) for n in range(2)]
     alone += [people.add(f"crm:no-code{n}", street="Weg 1", name="Lena Horn") for n in range(2)]
     tower = {"street": "Turmweg 1", "postal_code": "10115"}
-    alone += [people.add(f"crm:tower{n}", name=f"A{chr(97 + n // 26)} B{chr(97 + n % 26)}", **tower) for n in range(31)]
+    alone += [
+        people.add(f"crm:tower{n}", name=f"A{chr(97 + n // 26)} B{chr(97 + n % 26)}", **tower)
+        for n in range(31)
+    ]
     alone.append(people.add("crm:tower-too", name="Aa Ba", **tower))
     camp = {"street": "Turmweg 2", "postal_code": "10115", "name": "Lena Horn"}
     alone += [people.add(f"crm:camp{n}", **camp) for n in range(201)]
@@ -99,11 +110,14 @@ def guards(cases: Cases) -> None:
          people.add("shopify:jan2", phone="+4915100000006", name="Jan Roth")},
     )  # fmt: skip
     mother = {"street": "Hofweg 9", "postal_code": "80331"}
-    people.add("shopify:gives1", email="son@x.example", name="Jan Roth", street="Seeweg 1", postal_code="80331")
+    people.add(
+        "shopify:gives1", email="son@x.example", name="Jan Roth", street="Seeweg 1", postal_code="80331"
+    )
     people.order("shopify:gives1", name="Eva Roth", **mother)
     cases.expect(
         "presents to the mother do not make her the son, nor do they live as one",
-        {"shopify:gives1", people.add("shopify_order:gives2", email="son@x.example", name="Eva Roth", **mother)},
+        {"shopify:gives1",
+         people.add("shopify_order:gives2", email="son@x.example", name="Eva Roth", **mother)},
         {people.add("webshop:gets1", email="eva@x.example", name="Eva Roth", **mother),
          people.add("amazon:gets2", name="Eva Roth", **mother)},
         {people.add("webshop:gets3", email="otto@x.example", name="Otto Roth", **mother)},

@@ -247,12 +247,21 @@ written_streets as (
 
 ),
 
+spelled_streets as (
+
+    select
+        street,
+        {{ street_words('street') }} as words
+    from written_streets
+
+),
+
 compared_streets as (
 
     select
         street,
-        {{ street_match_key('street') }} as street_key
-    from written_streets
+        {{ street_match_key('words') }} as street_key
+    from spelled_streets
 
 ),
 

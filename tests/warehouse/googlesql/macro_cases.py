@@ -696,7 +696,7 @@ _CASES: tuple[Case, ...] = (
     ),
     Case(
         "x_words",
-        "street_match_key('v')",
+        "street_match_key(street_words('v'))",
         {"v": "string"},
         [
             ("Hauptstra\u00dfe 5", "hauptstr5"),
