@@ -27,6 +27,8 @@ MOST_SECONDS: Final = 60
 # From what records say to the customer of each; reports and golden records only read that.
 MODELS: Final = (
     "identity_contacts",
+    "identity_compared_names",
+    "identity_residences",
     "identity_identifiers",
     "identity_proposed_links",
     "identity_strong_parts_1",

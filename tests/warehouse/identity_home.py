@@ -29,6 +29,8 @@ SEEDS = (
 )
 MODELS = (
     "identity_contacts",
+    "identity_compared_names",
+    "identity_residences",
     "identity_identifiers",
     "identity_proposed_links",
     "identity_strong_parts_1",

@@ -1,6 +1,6 @@
 -- How every record can be reached, what it is called and where it lives: as the record itself says, and as the orders
--- that were placed from the account say. An account whose owner has moved to another mailbox keeps the former one in its
--- old orders.
+-- that were placed from the account say. An account whose owner has moved to another mailbox keeps the former one in
+-- its old orders.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
 with

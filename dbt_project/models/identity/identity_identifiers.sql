@@ -18,27 +18,27 @@ contacts as (
 
 ),
 
+names as (
+
+    select * from {{ ref('identity_compared_names') }}
+
+),
+
+residences as (
+
+    select * from {{ ref('identity_residences') }}
+
+),
+
 role_mailboxes as (
 
     select * from {{ ref('role_mailboxes') }}
 
 ),
 
-placeholder_names as (
-
-    select * from {{ ref('placeholder_names') }}
-
-),
-
 placeholder_birth_dates as (
 
     select * from {{ ref('placeholder_birth_dates') }}
-
-),
-
-pickup_points as (
-
-    select * from {{ ref('pickup_points') }}
 
 ),
 
@@ -53,37 +53,6 @@ birthdays as (
     where records.birth_date <= {{ as_of() }}
         and records.birth_date >= {{ x_date_add(as_of(), -var('identity_oldest_person_years'), 'year') }}
         and placeholder_birth_dates.birth_date is null
-
-),
-
--- few names are written often, so each is compared once
-written_names as (
-
-    select first_name as name from contacts
-    union distinct
-    select last_name from contacts
-
-),
-
-compared_names as (
-
-    select
-        name,
-        {{ name_match_key('name') }} as name_key
-    from written_names
-    where name is not null
-
-),
-
-names as (
-
-    select
-        compared_names.name,
-        compared_names.name_key
-    from compared_names
-    left join placeholder_names
-        on compared_names.name_key = placeholder_names.name
-    where placeholder_names.name is null
 
 ),
 
@@ -131,7 +100,6 @@ emails as (
         max(case when role_mailboxes.local_part is null then 0 else 1 end) = 1 as is_role,
         count(distinct compared.record_key) as records,
         count(distinct compared.any_name) as names,
-        count(distinct compared.initial) > 1 as has_several_initials,
         count(distinct compared.initial) > 1
         and count(distinct compared.birth_year) > 1
         and count(distinct compared.birth_day) > 1 as may_be_reused
@@ -239,155 +207,6 @@ accounts as (
 
 ),
 
--- streets and postal codes are written often too
-written_streets as (
-
-    select distinct street from contacts
-    where street is not null
-
-),
-
-spelled_streets as (
-
-    select
-        street,
-        {{ street_words('street') }} as words
-    from written_streets
-
-),
-
-compared_streets as (
-
-    select
-        street,
-        {{ street_match_key('words') }} as street_key
-    from spelled_streets
-
-),
-
-streets as (
-
-    select
-        compared_streets.street,
-        compared_streets.street_key
-    from compared_streets
-    left join pickup_points
-        on strpos(compared_streets.street_key, pickup_points.word) > 0
-    where pickup_points.word is null
-        -- without a house number it is a street of many people
-        and {{ x_regex_has('compared_streets.street_key', '[0-9]') }}
-        and {{ x_regex_has('compared_streets.street_key', '[^0-9-]') }}
-
-),
-
-written_postal_codes as (
-
-    select distinct postal_code from contacts
-    where postal_code is not null
-
-),
-
-postal_codes as (
-
-    select
-        postal_code,
-        {{ postal_code_match_key('postal_code') }} as postal_code_key
-    from written_postal_codes
-
-),
-
-residents as (
-
-    select
-        contacts.record_key,
-        contacts.is_from_orders,
-        contacts.is_recipient,
-        first_names.name_key as first_name,
-        last_names.name_key as last_name,
-        substr(first_names.name_key, 1, 1) as initial,
-        {{ full_name_match_key('first_names.name_key', 'last_names.name_key') }} as full_name,
-        {{ email_match_key('contacts.email') }} as email,
-        coalesce(contacts.country_code, '{{ var('default_country_code') }}') || ' ' || postal_codes.postal_code_key
-        || ' ' || streets.street_key as address
-    from contacts
-    inner join streets
-        on contacts.street = streets.street
-    inner join postal_codes
-        on contacts.postal_code = postal_codes.postal_code
-    inner join names as first_names
-        on contacts.first_name = first_names.name
-    inner join names as last_names
-        on contacts.last_name = last_names.name
-
-),
-
-own_names as (
-
-    select
-        contacts.record_key,
-        first_names.name_key as first_name,
-        last_names.name_key as last_name
-    from contacts
-    inner join names as first_names
-        on contacts.first_name = first_names.name
-    inner join names as last_names
-        on contacts.last_name = last_names.name
-    where not contacts.is_from_orders
-
-),
-
--- The recipient of an order need not be its buyer: an account's orders speak for it under its own name alone, a guest's
--- unless the e-mail is a person's and used under other names as well. An initial is everybody's in a family.
-buyers_residences as (
-
-    select distinct
-        residents.record_key,
-        residents.address,
-        residents.full_name
-    from residents
-    left join own_names
-        on residents.record_key = own_names.record_key
-    left join emails
-        on residents.email = emails.email
-    where length(residents.first_name) > 1
-        and length(residents.last_name) > 1
-        and case
-            when residents.is_from_orders
-                then residents.full_name = {{ full_name_match_key('own_names.first_name', 'own_names.last_name') }}
-                    or (
-                        residents.last_name = own_names.last_name
-                        and residents.initial = substr(own_names.first_name, 1, 1)
-                    )
-            when residents.is_recipient
-                then not coalesce(emails.has_several_initials and not emails.is_role, false)
-            else true
-        end
-
-),
-
-addresses as (
-
-    select
-        address,
-        count(distinct record_key) as records,
-        count(distinct full_name) as names
-    from residents
-    group by address
-
-),
-
-judged_addresses as (
-
-    select
-        address,
-        case
-            when records > {{ limits.address.records }} then 'too_many_records'
-            when names > {{ limits.address.names }} then 'too_many_names'
-        end as dropped_because
-    from addresses
-
-),
-
 account_identifiers as (
 
     select
@@ -455,13 +274,11 @@ identifiers as (
     from compared
     union all
     select
-        buyers_residences.record_key,
+        record_key,
         'name_address' as kind,
-        'name_address:' || buyers_residences.address || ' ' || buyers_residences.full_name as identifier,
-        judged_addresses.dropped_because
-    from buyers_residences
-    inner join judged_addresses
-        on buyers_residences.address = judged_addresses.address
+        'name_address:' || address || ' ' || full_name as identifier,
+        dropped_because
+    from residences
     union all
     select
         compared.record_key,
