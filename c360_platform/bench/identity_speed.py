@@ -27,6 +27,8 @@ MOST_SECONDS: Final = 60
 # From what records say to the customer of each; reports and golden records only read that.
 MODELS: Final = (
     "identity_contacts",
+    "identity_compared_names",
+    "identity_residences",
     "identity_identifiers",
     "identity_proposed_links",
     "identity_strong_parts_1",
@@ -70,7 +72,11 @@ select
     'Anna' || chr(97 + (person % 26)::int) as first_name,
     'Müller' || chr(97 + (person // 26 % 26)::int) || chr(97 + (person // 676 % 26)::int)
         || chr(97 + (person // 17576 % 26)::int) as last_name,
-    'DE' as country_code, 'de' as language, '10115' as postal_code, 'Berlin' as city,
+    'DE' as country_code, 'de' as language,
+    case when chance(i, 'street') < 0.7
+        then ['Haupt', 'Garten', 'Linden', 'Schiller'][1 + person % 4] || if(i % 3 = 0, 'str. ', 'straße ')
+            || 1 + person // 4 % 200 end as street,
+    lpad((person // 7 % 8000 * 12 + 1067)::varchar, 5, '0') as postal_code, 'Berlin' as city,
     case when chance(i, 'birthday') < 0.6
         then date '1950-01-02' + (hash(person, 'birthday') % 18000)::integer end as birth_date,
     false as accepts_marketing,
@@ -79,7 +85,7 @@ select
 from drawn;
 create or replace table staging.stg_orders (
     customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar,
-    ordered_at timestamptz
+    street varchar, postal_code varchar, country_code varchar, ordered_at timestamptz
 );
 """
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ALL: Final = "all"
-# Records without any address or phone that is somebody's (Amazon's, sales at a till, placeholders) cannot be
-# found by any rule, so they count for precision alone.
+# Records without any mailbox, phone or street that is somebody's (sales at a till, placeholders, what Amazon
+# ships itself) cannot be found by any rule, so they count for precision alone.
 _TRUTH: Final = """
 create or replace temp table owned as
 with known as (
@@ -45,7 +45,8 @@ select
     customer_ids.record_key,
     customer_ids.customer_id,
     known.person_id,
-    records.email is not null or records.phone is not null as is_findable,
+    records.email is not null or records.phone is not null
+    or (records.street is not null and records.last_name is not null) as is_findable,
     coalesce(planted.defects, ['none']) as defects,
 from identity.customer_ids
 inner join known using (record_key)

@@ -31,6 +31,8 @@ create temp macro moment(days) as
     timestamptz '{as_of} 18:00:00+00' - to_seconds(cast(days * 86400 as bigint));
 create temp macro address(person) as
     if(person % 9 = 0, 'Customer.', 'customer.') || person || '@shop' || person % 7 || '.example';
+create temp macro street(person) as
+    if(person % 3 = 0, 'Hauptstr. ', 'Hauptstraße ') || 1 + person % 97 || '/' || person;
 create temp macro place(person) as ['Berlin', 'Hamburg', 'Köln', 'Leipzig', 'Wien'][1 + person % 5];
 create temp macro article(line) as cast(floor({articles} * pow(chance(line, 'article'), 2)) as bigint);
 create temp macro price(article) as 990 + 500 * (article % 13);
@@ -93,7 +95,8 @@ select
     cast(6000000 + person as varchar) as id, address(person) as email, first_name, last_name, phone,
     'enabled' as state, 'EUR' as currency, true as verified_email, person % 2 = 0 as accepts_marketing,
     if(person % 2 = 0, 'subscribed', 'not_subscribed') as email_marketing_consent_state,
-    'DE' as default_address_country_code, cast(10000 + person % 80000 as varchar) as default_address_zip,
+    'DE' as default_address_country_code, street(person) as default_address_address_1,
+    cast(10000 + person % 80000 as varchar) as default_address_zip,
     place(person) as default_address_city, 'de-DE' as locale, joined_at as created_at,
     joined_at as updated_at, false as _fivetran_deleted
 from people where channel = 'shopify';
@@ -111,7 +114,8 @@ select
         when 0 then '/?utm_source=newsletter&utm_medium=email&utm_campaign=weekly-' || number % 50
         when 1 then '/?utm_source=google&utm_medium=cpc&utm_campaign=brand' else '/' end as landing_site,
     'de' as customer_locale, first_name as shipping_address_first_name,
-    last_name as shipping_address_last_name, cast(10000 + person % 80000 as varchar) as shipping_address_zip,
+    last_name as shipping_address_last_name, street(person) as shipping_address_address_1,
+    cast(10000 + person % 80000 as varchar) as shipping_address_zip,
     place(person) as shipping_address_city, 'DE' as shipping_address_country_code,
     false as _fivetran_deleted
 from sales inner join amounts using (number) inner join people using (person)
@@ -161,7 +165,8 @@ create schema webshop;
 create table webshop.customers as
 select
     cast(person as varchar) as id, first_name, last_name, address(person) as email, phone,
-    'DE' as country_code, 'de' as language, cast(10000 + person % 80000 as varchar) as zip,
+    'DE' as country_code, 'de' as language, street(person) as street,
+    cast(10000 + person % 80000 as varchar) as zip,
     place(person) as city, person % 3 = 0 as accepts_marketing, joined_at as created_at,
     joined_at as updated_at, false as is_deleted
 from people where channel = 'webshop' or person % 20 = 0;

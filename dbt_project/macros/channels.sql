@@ -8,14 +8,14 @@
         'customers': {
             'channel': text, 'customer_key': text, 'source_customer_id': text, 'email': text,
             'phone': text, 'first_name': text, 'last_name': text, 'country_code': text, 'language': text,
-            'postal_code': text, 'city': text, 'birth_date': 'date', 'accepts_marketing': 'bool',
+            'street': text, 'postal_code': text, 'city': text, 'birth_date': 'date', 'accepts_marketing': 'bool',
             'created_at': ts, 'updated_at': ts,
         },
         'orders': {
             'channel': text, 'order_key': text, 'order_id': text, 'order_number': text,
             'customer_key': text, 'email': text, 'phone': text, 'first_name': text,
-            'last_name': text, 'country_code': text, 'postal_code': text, 'ordered_at': ts,
-            'updated_at': ts, 'status': text,
+            'last_name': text, 'country_code': text, 'street': text, 'postal_code': text,
+            'ordered_at': ts, 'updated_at': ts, 'status': text,
             'order_status_group': text, 'is_cancelled': 'bool', 'gross_amount': money,
             'discount_amount': money, 'shipping_amount': money, 'refunded_amount': money,
             'net_amount': money, 'currency': text, 'is_promotional': 'bool', 'coupon_code': text,

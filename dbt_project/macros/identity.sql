@@ -12,14 +12,46 @@
     end
 {%- endmacro %}
 
-{#- Name as it is compared: lower case, letters alone, umlauts as they are written without them, no accents; null when no
-    letter is left. -#}
-{% macro name_match_key(name) -%}
-    {%- set spelled = namespace(sql='lower(' ~ x_nfc(name) ~ ')') -%}
+{#- Text in lower case with umlauts as they are written without them. -#}
+{% macro without_umlauts(text) -%}
+    {%- set spelled = namespace(sql='lower(' ~ x_nfc(text) ~ ')') -%}
     {%- for letter, written in {'ä': 'ae', 'ö': 'oe', 'ü': 'ue', 'ß': 'ss', 'ø': 'oe', 'æ': 'ae', 'ı': 'i'}.items() -%}
         {%- set spelled.sql = "replace(" ~ spelled.sql ~ ", '" ~ letter ~ "', '" ~ written ~ "')" -%}
     {%- endfor -%}
-    nullif({{ x_letters(spelled.sql) }}, '')
+    {{- spelled.sql -}}
+{%- endmacro %}
+
+{#- Name as it is compared: lower case, letters alone, umlauts as they are written without them, no accents; null when no
+    letter is left. -#}
+{% macro name_match_key(name) -%}
+    nullif({{ x_letters(without_umlauts(name)) }}, '')
+{%- endmacro %}
+
+{#- The words of a street, spelled as names are, with a blank before and behind each. -#}
+{% macro street_words(street) %}' ' || {{ x_words(without_umlauts(street)) }} || ' '{% endmacro %}
+
+{#- Street and house number as they are compared: letters and digits alone, spelled as names are, the words that are often
+    shortened in their short form. Two numbers stay two (12/3 is not 123). Null in care of somebody: nobody lives there
+    who is written so. words: as street_words() gives them, in a step of its own because both are deeply nested. -#}
+{% macro street_match_key(words) -%}
+    {%- set spelled = namespace(sql=words) -%}
+    {%- for written, short in {
+        ' nr ': ' ', 'strasse': 'str', 'platz ': 'pl ', ' sankt ': ' st ', ' street ': ' st ', ' road ': ' rd ',
+        ' avenue ': ' ave ',
+    }.items() -%}
+        {%- set spelled.sql = "replace(" ~ spelled.sql ~ ", '" ~ written ~ "', '" ~ short ~ "')" -%}
+    {%- endfor -%}
+    case
+        when strpos({{ words }}, ' c o ') = 0
+            then nullif(replace({{ x_regex_replace(spelled.sql, '([0-9]) ([0-9])', '\\1-\\2') }}, ' ', ''), '')
+    end
+{%- endmacro %}
+
+{#- Postal code as it is compared: letters and digits alone, without the country before it (D-10115) and the zeros that
+    spreadsheets drop. -#}
+{% macro postal_code_match_key(postal_code) -%}
+    {%- set code = x_regex_replace('lower(' ~ postal_code ~ ')', '^[a-z]{1,2}[ -]+|[^a-z0-9]', '') -%}
+    nullif(ltrim({{ code }}, '0'), '')
 {%- endmacro %}
 
 {#- Both names in the order of the alphabet, because forms swap them; null when one is missing. -#}

@@ -125,7 +125,8 @@ def test_a_table_is_never_found_under_an_alias_that_is_another_tables_name() -> 
 
 def test_columns_that_may_tell_who_somebody_is_are_marked() -> None:
     assert all(
-        RawColumn(name, "string").is_personal for name in ("email", "shipping_address_zip", "birth_date")
+        RawColumn(name, "string").is_personal
+        for name in ("email", "shipping_address_zip", "birth_date", "street", "address_line_1")
     )
     assert not any(RawColumn(name, "string").is_personal for name in ("amount", "created_at", "metric_name"))
 

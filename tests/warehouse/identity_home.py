@@ -23,11 +23,14 @@ SEEDS = (
     "role_mailboxes",
     "placeholder_names",
     "placeholder_birth_dates",
+    "pickup_points",
     "identity_decisions",
     "source_priorities",
 )
 MODELS = (
     "identity_contacts",
+    "identity_compared_names",
+    "identity_residences",
     "identity_identifiers",
     "identity_proposed_links",
     "identity_strong_parts_1",
@@ -46,12 +49,12 @@ create schema staging;
 create table identity.identity_records (
     record_key varchar, source varchar, source_id varchar, is_channel boolean, account_key varchar,
     email varchar, has_verified_email boolean, phone varchar, first_name varchar, last_name varchar,
-    country_code varchar, language varchar, postal_code varchar, city varchar, birth_date date,
-    accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
+    country_code varchar, language varchar, street varchar, postal_code varchar, city varchar,
+    birth_date date, accepts_marketing boolean, created_at timestamptz, updated_at timestamptz
 );
 create table staging.stg_orders (
     customer_key varchar, email varchar, phone varchar, first_name varchar, last_name varchar,
-    ordered_at timestamptz
+    street varchar, postal_code varchar, country_code varchar, ordered_at timestamptz
 );
 """
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
@@ -80,8 +83,12 @@ class People:
         return record_key
 
     def order(self, record_key: str, **values: Any) -> None:
-        """An order that was placed from the account."""
-        self.orders.append({"customer_key": record_key, "ordered_at": CREATED, **values})
+        """An order that was placed from the account; `name` is the recipient's first and last name."""
+        first, _, last = values.pop("name", "").partition(" ")
+        self.orders.append({
+            "customer_key": record_key, "ordered_at": CREATED,
+            "first_name": first or None, "last_name": last or None, **values,
+        })  # fmt: skip
 
     def chain(self, prefix: str, keys: Iterable[int]) -> set[str]:
         """Accounts of which each shares one address with the next, through their orders."""

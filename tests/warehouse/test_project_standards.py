@@ -165,6 +165,19 @@ def test_marts_are_public_contracts_and_the_rest_is_not(models: Nodes) -> None:
     assert {key for key, node in models.items() if node["contract"]["enforced"]} == marts
 
 
+def test_streets_are_compared_and_go_no_further(models: Nodes) -> None:
+    with_street = {name for name, node in models.items() if "street" in node["columns"]}
+    readers = {
+        name
+        for name, node in models.items()
+        if any(parent.endswith(".identity_residences") for parent in node["depends_on"]["nodes"])
+    }
+
+    beyond_staging = {name.split(".")[-1] for name in with_street if "stg_" not in name}
+    assert beyond_staging == {"identity_records", "identity_contacts"}
+    assert {name.split(".")[-1] for name in readers} == {"identity_identifiers"}
+
+
 def test_every_model_belongs_to_a_group_and_every_group_to_somebody(
     manifest: dict[str, Any], models: Nodes
 ) -> None:

@@ -104,6 +104,11 @@ def test_values_that_are_no_contact_data_become_null(home: DbtHome) -> None:
     ]
 
 
+def test_without_streets_there_is_nobody_to_find_by_them(home: DbtHome) -> None:
+    assert home.query("select count(*), count(street) from identity.identity_records") == [(7, 0)]
+    assert home.query("select * from identity.identity_residences") == []
+
+
 def test_an_email_at_amazon_identifies_nobody_elsewhere(home: DbtHome) -> None:
     assert home.query("select distinct email from identity.identity_records where source like 'amazon%'") == [
         (None,)

@@ -61,6 +61,17 @@
 {% macro default__x_regex_has(text, re) %}regexp_matches({{ text }}, '{{ re }}'){% endmacro %}
 {% macro bigquery__x_regex_has(text, re) %}regexp_contains({{ text }}, r'{{ re }}'){% endmacro %}
 
+{#- Text in which every match of a regular expression (RE2) is replaced; \1 is its first group. -#}
+{% macro x_regex_replace(text, re, replacement) -%}
+    {{ return(adapter.dispatch('x_regex_replace')(text, re, replacement)) }}
+{%- endmacro %}
+{% macro default__x_regex_replace(text, re, replacement) -%}
+    regexp_replace({{ text }}, '{{ re }}', '{{ replacement }}', 'g')
+{%- endmacro %}
+{% macro bigquery__x_regex_replace(text, re, replacement) -%}
+    regexp_replace({{ text }}, r'{{ re }}', r'{{ replacement }}')
+{%- endmacro %}
+
 {#- One row per element, used as: from t cross join {{ x_unnest('arr', 'x') }}. -#}
 {% macro x_unnest(arr, name) %}{{ return(adapter.dispatch('x_unnest')(arr, name)) }}{% endmacro %}
 {% macro default__x_unnest(arr, name) -%}
@@ -85,4 +96,16 @@
 {%- endmacro %}
 {% macro bigquery__x_letters(text) -%}
     regexp_replace(normalize({{ text }}, nfd), r'[^\p{L}]+', '')
+{%- endmacro %}
+
+{#- The words of a text without their accents: letters and digits, one blank for whatever stands between them. -#}
+{% macro x_words(text) %}{{ return(adapter.dispatch('x_words')(text)) }}{% endmacro %}
+{% macro default__x_words(text) -%}
+    trim(regexp_replace(regexp_replace(strip_accents({{ text }}), '\p{M}+', '', 'g'), '[^\p{L}0-9]+', ' ', 'g'))
+{%- endmacro %}
+{% macro bigquery__x_words(text) -%}
+    {#- NFD takes Korean syllables apart, DuckDB's strip_accents() does not -#}
+    normalize(
+        trim(regexp_replace(regexp_replace(normalize({{ text }}, nfd), r'\p{M}+', ''), r'[^\p{L}0-9]+', ' ')), nfc
+    )
 {%- endmacro %}

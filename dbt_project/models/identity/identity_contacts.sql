@@ -1,5 +1,6 @@
--- How every record can be reached and what it is called: as the record itself says, and as the orders that were placed
--- from the account say. An account whose owner has moved to another mailbox keeps the former one in its old orders.
+-- How every record can be reached, what it is called and where it lives: as the record itself says, and as the orders
+-- that were placed from the account say. An account whose owner has moved to another mailbox keeps the former one in
+-- its old orders.
 {{ warehouse_layout(cluster_by=['record_key']) }}
 
 with
@@ -14,7 +15,7 @@ orders as (
 
     select * from {{ ref('stg_orders') }}
     where customer_key is not null
-        and coalesce(email, phone) is not null
+        and coalesce(email, phone, street) is not null
 
 ),
 
@@ -27,6 +28,10 @@ own as (
         phone,
         first_name,
         last_name,
+        street,
+        postal_code,
+        country_code,
+        source like '%_order' as is_recipient,
         has_verified_email,
         1 as times_seen,
         created_at as first_seen_at,
@@ -45,12 +50,16 @@ at_checkout as (
         phone,
         first_name,
         last_name,
+        street,
+        postal_code,
+        country_code,
+        true as is_recipient,
         false as has_verified_email,
         count(*) as times_seen,
         min(ordered_at) as first_seen_at,
         max(ordered_at) as last_seen_at
     from orders
-    group by customer_key, email, phone, first_name, last_name
+    group by customer_key, email, phone, first_name, last_name, street, postal_code, country_code
 
 ),
 

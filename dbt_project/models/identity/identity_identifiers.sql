@@ -18,15 +18,21 @@ contacts as (
 
 ),
 
-role_mailboxes as (
+names as (
 
-    select * from {{ ref('role_mailboxes') }}
+    select * from {{ ref('identity_compared_names') }}
 
 ),
 
-placeholder_names as (
+residences as (
 
-    select * from {{ ref('placeholder_names') }}
+    select * from {{ ref('identity_residences') }}
+
+),
+
+role_mailboxes as (
+
+    select * from {{ ref('role_mailboxes') }}
 
 ),
 
@@ -47,37 +53,6 @@ birthdays as (
     where records.birth_date <= {{ as_of() }}
         and records.birth_date >= {{ x_date_add(as_of(), -var('identity_oldest_person_years'), 'year') }}
         and placeholder_birth_dates.birth_date is null
-
-),
-
--- few names are written often, so each is compared once
-written_names as (
-
-    select first_name as name from contacts
-    union distinct
-    select last_name from contacts
-
-),
-
-compared_names as (
-
-    select
-        name,
-        {{ name_match_key('name') }} as name_key
-    from written_names
-    where name is not null
-
-),
-
-names as (
-
-    select
-        compared_names.name,
-        compared_names.name_key
-    from compared_names
-    left join placeholder_names
-        on compared_names.name_key = placeholder_names.name
-    where placeholder_names.name is null
 
 ),
 
@@ -297,6 +272,13 @@ identifiers as (
         'name_birth_date:' || full_name || ' ' || cast(birth_date as {{ type_text() }}) as identifier,
         cast(null as {{ type_text() }}) as dropped_because
     from compared
+    union all
+    select
+        record_key,
+        'name_address' as kind,
+        'name_address:' || address || ' ' || full_name as identifier,
+        dropped_because
+    from residences
     union all
     select
         compared.record_key,

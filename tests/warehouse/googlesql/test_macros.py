@@ -60,6 +60,7 @@ INPUTS = {
     "iso_instant": st.builds(str.__add__, TIMES, ZONES),
     "x_trim": TEXTS,
     "x_split_part": TEXTS,
+    "x_words": TEXTS.filter(lambda text: "\0" not in text),
     "x_md5": TEXTS.filter(lambda text: "\0" not in text),
     "x_regex_has": TEXTS,
     "x_json": st.recursive(

@@ -23,7 +23,15 @@ with numbered as (
         person.first_name,
         person.last_name,
         person.city,
-        person.postal_code,
+        address_at(person.postal_code, person.former_postal_code, person.moved_at, cart.ordered_at)
+            as postal_code,
+        coalesce(
+            person.parcel_locker,
+            written_street(
+                address_at(person.street, person.former_street, person.moved_at, cart.ordered_at),
+                'amazon', cart.order_key
+            )
+        ) as street,
     from cart
     inner join person using (person_id)
     where cart.channel = 'amazon'
@@ -94,6 +102,13 @@ select
             and chance('buyer name', amazon_order.person_id, 0.3)
             then amazon_order.first_name || ' ' || amazon_order.last_name
     end as buyer_info_buyer_name,
+    -- Who ships the parcel is told where to.
+    case
+        when not amazon_order.is_shipped_by_amazon
+            then amazon_order.first_name || ' ' || amazon_order.last_name
+    end as shipping_address_name,
+    case when not amazon_order.is_shipped_by_amazon then amazon_order.street end
+        as shipping_address_address_line_1,
     amazon_order.city as shipping_address_city,
     amazon_order.postal_code as shipping_address_postal_code,
     null::varchar as shipping_address_state_or_region,

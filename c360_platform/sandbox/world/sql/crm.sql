@@ -45,6 +45,16 @@ written as (
         written_first_name(first_name, 'crm', draw_id) as written_first_name,
         written_last_name(last_name, 'crm', draw_id) as written_last_name,
         written_phone(phone, country_code, 'crm', draw_id) as written_phone,
+        case
+            when chance('crm street', draw_id, 0.4)
+                then written_street(
+                    address_at(street, former_street, moved_at, created_at), 'crm', draw_id
+                )
+        end as written_street,
+        case
+            when chance('crm street', draw_id, 0.4)
+                then address_at(postal_code, former_postal_code, moved_at, created_at)
+        end as written_postal_code,
         chance('crm archived', draw_id, 0.03) as is_archived,
     from drawn
 )
@@ -62,6 +72,8 @@ select
     written_last_name as last_name,
     written_phone as phone,
     company,
+    written_street as street,
+    written_postal_code as postal_code,
     country_code,
     split_part(origin, '/', 1) as acquisition_source,
     split_part(origin, '/', 2) as acquisition_medium,

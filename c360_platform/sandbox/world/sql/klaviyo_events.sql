@@ -255,6 +255,7 @@ select
     case
         when member.is_sign_up then '{}'
         else json_object(
+            'address1', case when chance('klaviyo street', member.person_id, 0.5) then member.street end,
             'city', member.city, 'zip', member.postal_code, 'country',
             case member.country_code
                 when 'DE' then 'Germany' when 'AT' then 'Austria' when 'CH' then 'Switzerland'

@@ -44,6 +44,26 @@ create or replace temp macro ascii_name(name) as translate(
     'i'
 );
 
+-- Street and house number as they are written where the country is.
+create or replace temp macro home_street(country, purpose, id) as case country
+    when 'NL' then pick([
+        'Keizersgracht', 'Prinsengracht', 'Overtoom', 'Kinkerstraat', 'Linnaeusstraat', 'Ceintuurbaan'
+    ], purpose, id) || ' ' || whole(purpose || ' number', id, 1, 190)
+    when 'LU' then whole(purpose || ' number', id, 1, 90) || ', ' || pick([
+        'rue de la Gare', 'avenue de la Liberté', 'rue Notre-Dame', 'rue du Fort', 'route de Thionville'
+    ], purpose, id)
+    else pick([
+        'Hauptstraße', 'Schulstraße', 'Gartenstraße', 'Bahnhofstraße', 'Dorfstraße', 'Bergstraße',
+        'Birkenweg', 'Lindenstraße', 'Kirchstraße', 'Waldstraße', 'Ringstraße', 'Schillerstraße',
+        'Goethestraße', 'Jahnstraße', 'Mühlenweg', 'Wiesenweg', 'Amselweg', 'Mozartstraße',
+        'Beethovenstraße', 'Rosenstraße', 'Marktplatz', 'Berliner Straße', 'Münchner Straße',
+        'Friedrich-Ebert-Straße', 'Große Bleichen', 'Straße des 17. Juni', 'Am Mühlbach', 'Königsallee',
+        'Sankt-Anna-Platz', 'Feldstraße', 'Ahornweg', 'Blumenstraße', 'Rathausplatz', 'Parkallee'
+    ], purpose, id) || ' ' || whole(purpose || ' number', id, 1, 140)
+    || case when chance(purpose || ' letter', id, 0.08) then pick(['a', ' a', 'b', ' c'], purpose || ' letter', id)
+        else '' end
+end;
+
 -- Households: every 40th person lives with the one before: same surname, address and phone. Role
 -- mailboxes: two colleagues out of 300 people share the address of their firm.
 create temp table person_basis as
@@ -160,6 +180,15 @@ with drawn as (
             case when place_slot.country_code = 'DE' then 5 else 4 end,
             '0'
         ) as postal_code,
+        lpad(
+            whole('former zip', person_id, place_slot.zip_low, place_slot.zip_high)::varchar,
+            case when place_slot.country_code = 'DE' then 5 else 4 end,
+            '0'
+        ) as former_postal_code,
+        home_street(place_slot.country_code, 'street', head_id) as street,
+        home_street(place_slot.country_code, 'former street', person_id) as former_street,
+        -- Households stay together, and no two people move on one day.
+        chance('moved', person_id, 0.08) and not is_in_household as has_moved,
         chance('buyer', person_id, 0.65) as is_buyer,
         uniform('home channel', person_id) as home_draw,
         uniform('more channels', person_id) as more_draw,
@@ -189,6 +218,15 @@ select
     country_code,
     city,
     postal_code,
+    street,
+    case when has_moved then former_postal_code end as former_postal_code,
+    case when has_moved then former_street end as former_street,
+    world_end() - to_days(whole('move', person_id, 30, 700)) as moved_at,
+    -- Where parcels go to of somebody who is never at home.
+    case
+        when country_code = 'DE' and chance('parcel locker', person_id, 0.03)
+            then 'Packstation ' || whole('parcel locker', head_id, 101, 160)
+    end as parcel_locker,
     case
         when language_draw < 0.06 then 'en'
         when language_draw < 0.08 then 'tr'

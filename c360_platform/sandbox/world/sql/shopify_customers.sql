@@ -107,6 +107,16 @@ written as (
             when chance('shopify asks phone', draw_id, 0.6)
                 then written_phone(phone, country_code, 'shopify', draw_id)
         end as written_phone,
+        -- An account follows its owner, a guest record stays what it was.
+        case
+            when order_key = 0 then street
+            else address_at(street, former_street, moved_at, created_at)
+        end as true_street,
+        case
+            when order_key = 0 then postal_code
+            else address_at(postal_code, former_postal_code, moved_at, created_at)
+        end as true_postal_code,
+        written_street(true_street, 'shopify', draw_id) as written_street,
         least(
             created_at + hours('shopify edit', draw_id, 0, 2400),
             world_end() - to_minutes(whole('shopify edit', draw_id, 1, 4000))
@@ -141,7 +151,8 @@ select
     consent_state = 'subscribed' as accepts_marketing,
     consent_state as email_marketing_consent_state,
     country_code as default_address_country_code,
-    case when order_key > 0 or is_buyer_address then postal_code end as default_address_zip,
+    case when order_key > 0 or is_buyer_address then written_street end as default_address_address_1,
+    case when order_key > 0 or is_buyer_address then true_postal_code end as default_address_zip,
     case when order_key > 0 or is_buyer_address then city end as default_address_city,
     case language
         when 'en' then 'en-GB'

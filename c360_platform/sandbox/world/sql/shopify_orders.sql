@@ -36,7 +36,16 @@ select
     ) end as checkout_phone,
     person.language,
     person.city,
-    person.postal_code,
+    address_at(
+        person.postal_code, person.former_postal_code, person.moved_at, shopify_paid.ordered_at
+    ) as postal_code,
+    coalesce(
+        person.parcel_locker,
+        written_street(
+            address_at(person.street, person.former_street, person.moved_at, shopify_paid.ordered_at),
+            'shopify order', shopify_paid.order_key
+        )
+    ) as street,
     person.first_name,
     person.last_name,
     buyers.written_first_name,
@@ -116,6 +125,7 @@ select
     case
         when bought_as <> 'nobody' then coalesce(written_last_name, last_name)
     end as shipping_address_last_name,
+    case when bought_as <> 'nobody' then street end as shipping_address_address_1,
     case when bought_as <> 'nobody' then postal_code end as shipping_address_zip,
     case when bought_as <> 'nobody' then city end as shipping_address_city,
     country_code as shipping_address_country_code,

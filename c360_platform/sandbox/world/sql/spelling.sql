@@ -37,6 +37,23 @@ create or replace temp macro written_last_name(name, area, id) as case
     else name
 end;
 
+create or replace temp macro address_at(current, former, moved_at, instant) as
+    case when former is not null and instant < moved_at then former else current end;
+
+create or replace temp macro written_street(street, area, id) as case
+    when uniform(area || ' street', id) < 0.17
+        then replace(replace(street, 'straße', 'str.'), 'Straße', 'Str.')
+    when uniform(area || ' street', id) < 0.27
+        then replace(replace(street, 'straße', 'strasse'), 'Straße', 'Strasse')
+    when uniform(area || ' street', id) < 0.30 then upper(street)
+    when uniform(area || ' street', id) < 0.33 then lower(street)
+    when uniform(area || ' street', id) < 0.37 then plain_umlauts(street)
+    when uniform(area || ' street', id) < 0.39 then street || ' '
+    -- a typing mistake
+    when uniform(area || ' street', id) < 0.40 then street[:3] || street[5:]
+    else street
+end;
+
 -- A German number is written without its country code only by people who live there.
 create or replace temp macro written_phone(phone, country, area, id) as case
     when uniform(area || ' placeholder', id) < 0.012

@@ -53,7 +53,13 @@ select
     case when chance('stripe phone', person_id, 0.3) then phone end as phone,
     created_at as created,
     country_code as address_country,
-    postal_code as address_postal_code,
+    case
+        when chance('stripe street', person_id, 0.6)
+            then written_street(
+                address_at(street, former_street, moved_at, created_at), 'stripe', person_id
+            )
+    end as address_line_1,
+    address_at(postal_code, former_postal_code, moved_at, created_at) as address_postal_code,
     is_deleted,
     true as livemode,
 from stripe_customer;

@@ -12,6 +12,8 @@ select
     person.second_email,
     person.phone,
     person.country_code,
+    person.street,
+    person.former_street,
     person.postal_code,
     person.city,
     person.language,

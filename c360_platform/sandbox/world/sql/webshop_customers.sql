@@ -56,6 +56,7 @@ select
     written_phone as phone,
     country_code,
     language,
+    written_street(street, 'webshop', person_id) as street,
     postal_code as zip,
     city,
     uniform('newsletter', person_id) < 0.45 as accepts_marketing,

@@ -16,6 +16,18 @@ with basis as (
             person.second_email,
             email_at(person.email, person.former_email, person.email_changed_at, cart.ordered_at)
         ) as true_email,
+        person.country_code,
+        coalesce(webshop_customer.written_first_name, person.first_name) as recipient_first_name,
+        coalesce(webshop_customer.written_last_name, person.last_name) as recipient_last_name,
+        coalesce(
+            person.parcel_locker,
+            written_street(
+                address_at(person.street, person.former_street, person.moved_at, cart.ordered_at),
+                'webshop order', cart.order_key
+            )
+        ) as street,
+        address_at(person.postal_code, person.former_postal_code, person.moved_at, cart.ordered_at)
+            as postal_code,
         pick(
             [
                 'credit_card', 'credit_card', 'credit_card', 'paypal', 'paypal', 'klarna',
@@ -152,6 +164,11 @@ select
     webshop_order.status,
     webshop_order.reference,
     webshop_order.written_email as email,
+    webshop_order.recipient_first_name as shipping_first_name,
+    webshop_order.recipient_last_name as shipping_last_name,
+    webshop_order.street as shipping_street,
+    webshop_order.postal_code as shipping_zip,
+    webshop_order.country_code as shipping_country_code,
     'EUR' as currency,
     webshop_order.coupon_code,
     webshop_order.discount_cents::bigint as discount_amount,

@@ -21,6 +21,7 @@ final as (
         {{ x_max_by('last_name', 'order_key') }} as last_name,
         {{ x_max_by('country_code', 'order_key') }} as country_code,
         cast(null as {{ type_text() }}) as language,
+        {{ x_max_by('street', 'order_key') }} as street,
         {{ x_max_by('postal_code', 'order_key') }} as postal_code,
         {{ x_max_by('city', 'order_key') }} as city,
         cast(null as date) as birth_date,

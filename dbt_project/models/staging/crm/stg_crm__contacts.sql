@@ -20,6 +20,8 @@ final as (
         {{ clean_text('last_name') }} as last_name,
         {{ clean_text('company') }} as company,
         country_code,
+        {{ clean_text('street') }} as street,
+        {{ clean_text('postal_code') }} as postal_code,
         lower({{ clean_text('acquisition_source') }}) as acquisition_source,
         lower({{ clean_text('acquisition_medium') }}) as acquisition_medium,
         lower({{ clean_text('acquisition_campaign') }}) as acquisition_campaign,

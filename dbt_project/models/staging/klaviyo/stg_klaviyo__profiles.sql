@@ -24,6 +24,7 @@ final as (
         {{ language_code('locale') }} as language,
         {{ x_json('location', '$.city') }} as city,
         {{ x_json('location', '$.country') }} as country,
+        {{ clean_text(x_json('location', '$.address1')) }} as street,
         {{ x_json('location', '$.zip') }} as postal_code,
         case
             when consent in ('subscribed', 'unsubscribed') then consent else 'never_subscribed'

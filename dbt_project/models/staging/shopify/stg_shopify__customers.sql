@@ -26,6 +26,7 @@ final as (
         {{ clean_text('last_name') }} as last_name,
         default_address_country_code as country_code,
         {{ language_code('locale') }} as language,
+        {{ clean_text('default_address_address_1') }} as street,
         {{ clean_text('default_address_zip') }} as postal_code,
         {{ clean_text('default_address_city') }} as city,
         cast(null as date) as birth_date,

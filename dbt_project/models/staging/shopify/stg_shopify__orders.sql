@@ -69,6 +69,7 @@ final as (
         {{ clean_text('source.shipping_address_first_name') }} as first_name,
         {{ clean_text('source.shipping_address_last_name') }} as last_name,
         source.shipping_address_country_code as country_code,
+        {{ clean_text('source.shipping_address_address_1') }} as street,
         {{ clean_text('source.shipping_address_zip') }} as postal_code,
         source.created_at as ordered_at,
         source.updated_at,

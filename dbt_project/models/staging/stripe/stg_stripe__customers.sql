@@ -23,6 +23,7 @@ final as (
         {{ first_name_of('full_name') }} as first_name,
         {{ last_name_of('full_name') }} as last_name,
         address_country as country_code,
+        {{ clean_text('address_line_1') }} as street,
         {{ clean_text('address_postal_code') }} as postal_code,
         created as created_at
     from source

@@ -21,6 +21,7 @@ final as (
         {{ clean_text('last_name') }} as last_name,
         country_code,
         {{ language_code('language') }} as language,
+        {{ clean_text('street') }} as street,
         {{ clean_text('zip') }} as postal_code,
         {{ clean_text('city') }} as city,
         birth_date,
