@@ -94,7 +94,7 @@ def compile_project(
         )
     given: dict[str, Any] = {"as_of": AS_OF, **(variables or {})}
     state = _state(directory, project, dataset_prefix, given)
-    place = _place(directory, project, dataset_prefix, given)
+    place = compiled_directory(directory, project=project, dataset_prefix=dataset_prefix, variables=given)
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / ".lock"):
         made_of = place / "state"
@@ -120,6 +120,22 @@ def project_state(
     return _state(directory, project, dataset_prefix, {"as_of": AS_OF, **(variables or {})})
 
 
+def compiled_directory(
+    directory: Path,
+    *,
+    project: str,
+    dataset_prefix: str = "",
+    variables: Mapping[str, Any] | None = None,
+) -> Path:
+    """Where a compiled project is kept, one per project and arguments, which are those of `compile_project`.
+
+    dbt parses only what changed since the last time in the same place.
+    """
+    given = {"as_of": AS_OF, **(variables or {})}
+    name = json.dumps([str(directory.resolve()), project, dataset_prefix, given], sort_keys=True)
+    return cache_directory() / "compiled" / hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
 def _state(directory: Path, project: str, prefix: str, variables: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([project, prefix, variables], sort_keys=True).encode())
     digest.update(" ".join(version(package) for package in _PACKAGES).encode())
@@ -135,12 +151,6 @@ def _project_files(directory: Path) -> Iterator[Path]:
         if Path(folder) == directory:
             names[:] = [name for name in names if name not in DBT_OUTPUTS - {"dbt_packages"}]
         yield from (Path(folder, name) for name in files if not name.startswith("."))
-
-
-def _place(directory: Path, project: str, prefix: str, variables: Mapping[str, Any]) -> Path:
-    """One per project and settings: dbt parses only what changed since the last time in the same place."""
-    name = json.dumps([str(directory.resolve()), project, prefix, variables], sort_keys=True)
-    return cache_directory() / "compiled" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _compile(directory: Path, place: Path, project: str, prefix: str, variables: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from c360_platform.dbt_manifest import DBT_OUTPUTS
 from c360_platform.googlesql.analyser import Analyser
+from c360_platform.googlesql.check import ANY_PROJECT
+from c360_platform.googlesql.compiled import compiled_directory
 from c360_platform.googlesql.engine import cache_directory, engine
 from c360_platform.googlesql.project import check_project
 from tests.warehouse.dbt_home import DBT_PROJECT
@@ -131,6 +133,7 @@ def test_mistakes_are_named_by_file_and_line_and_nothing_else_is(tmp_path: Path,
     shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns(*DBT_OUTPUTS))
     for mistake in MISTAKES:
         mistake.seed(project)
+    _keep_parse(project, tmp_path)
 
     done = _check(project, tmp_path)
 
@@ -170,11 +173,19 @@ def test_a_project_that_cannot_be_parsed_is_one_clear_line(tmp_path: Path) -> No
     assert "nothing" in done.stderr
 
 
+def _keep_parse(project: Path, tmp_path: Path) -> None:
+    """As after a check of the project without its mistakes: dbt parses what has changed since."""
+    kept, new = (compiled_directory(directory, project=ANY_PROJECT) for directory in (DBT_PROJECT, project))
+    place = tmp_path / "cache" / "c360" / new.relative_to(cache_directory())
+    place.mkdir(parents=True)
+    shutil.copy(kept / "partial_parse.msgpack", place)
+
+
 def _check(project: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """As people run it, with a cache of its own that begins with the compiled analyser and its answers."""
     cache = tmp_path / "cache" / "c360"
-    if not cache.exists():
-        cache.mkdir(parents=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    if not list(cache.glob("*.cwasm")):
         for file in cache_directory().glob("zetasql-*.cwasm"):
             (cache / file.name).symlink_to(file)
         for file in cache_directory().glob("analyses-*.json"):
