@@ -27,7 +27,7 @@ demo: .venv/.ready  ## The whole loop on a synthetic shop: sandbox, ingest, mode
 	$(BIN)/c360 demo --customers $(CUSTOMERS) --home $(HOME_DIR)
 
 test: .venv/.ready  ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-bigquery: .venv/.ready .venv-emulator/.ready  ## Run the whole platform against a BigQuery emulator, set up in .venv-emulator
 	WIRE_TESTS=1 $(BIN)/python -m pytest tests/warehouse/wire --durations=10

@@ -73,7 +73,8 @@ VALUES: list[tuple[str, Any]] = [
     ("select regexp_replace(normalize('\u00fc', NFD), r'[^\\p{L}]+', '')", "u"),
     ("select normalize('u\u0308', NFC)", "\u00fc"),
     (
-        "select normalize(trim(regexp_replace(normalize('\u00fc 5/', NFD), r'[^\\p{L}0-9]+', ' ')), NFC)",
+        "select normalize(trim(regexp_replace(normalize(lower(normalize('U\u0308 5/', NFC)), NFD), "
+        "r'[^\\p{L}0-9]+', ' ')), NFC)",
         "u 5",
     ),
     ("select regexp_replace('12 3', r'([0-9]) ([0-9])', r'\\1-\\2')", "12-3"),

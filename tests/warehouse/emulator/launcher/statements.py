@@ -97,7 +97,7 @@ def _typed_table_from_query(tree: exp.Expression) -> bool:
 def _elapsed_units(tree: exp.Expression) -> bool:
     """TIMESTAMP_DIFF counts whole units that have passed; the emulator counts boundaries."""
     found = False
-    for node in list(tree.find_all(exp.TimestampDiff)):
+    for node in _innermost_first(tree, exp.TimestampDiff):
         unit = node.args.get("unit")
         if unit is None or unit.name.upper() in _SUB_MILLISECOND:
             continue
@@ -112,7 +112,7 @@ def _elapsed_units(tree: exp.Expression) -> bool:
 def _weeks_from_monday(tree: exp.Expression) -> bool:
     """The emulator truncates to Sunday, or to a timestamp, and counts no Mondays within seven days."""
     found = False
-    for node in list(tree.find_all(exp.DateDiff, exp.DateTrunc, exp.TimestampTrunc)):
+    for node in _innermost_first(tree, exp.DateDiff, exp.DateTrunc, exp.TimestampTrunc):
         unit = node.args.get("unit")
         if unit is None or unit.sql("bigquery").upper().strip("'") not in _FROM_MONDAY:
             continue
@@ -132,11 +132,18 @@ def _weeks_from_monday(tree: exp.Expression) -> bool:
 def _dates_stay_dates(tree: exp.Expression) -> bool:
     """DATE_TRUNC of a column comes as a timestamp. The platform truncates DATEs only."""
     nodes = [
-        node for node in tree.find_all(exp.DateTrunc) if not node.find_ancestor(exp.PartitionedByProperty)
+        node
+        for node in _innermost_first(tree, exp.DateTrunc)
+        if not node.find_ancestor(exp.PartitionedByProperty)
     ]
     for node in nodes:
         node.replace(exp.cast(node.copy(), "date"))
     return bool(nodes)
+
+
+def _innermost_first(tree: exp.Expression, *kinds: type[exp.Expression]) -> list[exp.Expression]:
+    """What a replaced node carries over is a copy, so that what is inside it has to be replaced before."""
+    return list(tree.find_all(*kinds))[::-1]
 
 
 def _call(function: str, *arguments: exp.Expression) -> exp.Anonymous:
@@ -145,7 +152,7 @@ def _call(function: str, *arguments: exp.Expression) -> exp.Anonymous:
 
 def _sums_in_parentheses(tree: exp.Expression) -> bool:
     """TIMESTAMP_ADD becomes `ts + interval`, and what is written behind it binds to the interval."""
-    nodes = list(tree.find_all(exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub))
+    nodes = _innermost_first(tree, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub)
     for node in nodes:
         node.replace(exp.Paren(this=node.copy()))
     return bool(nodes)
@@ -154,7 +161,7 @@ def _sums_in_parentheses(tree: exp.Expression) -> bool:
 def _whole_operands(tree: exp.Expression) -> bool:
     """`div(a - b, c)` becomes `a - b // c` in the emulator: its operands need parentheses."""
     found = False
-    for node in list(tree.find_all(exp.IntDiv)):
+    for node in _innermost_first(tree, exp.IntDiv):
         for name in ("this", "expression"):
             operand = node.args[name]
             if isinstance(operand, exp.Binary):
@@ -167,7 +174,7 @@ def _reversed_digests(tree: exp.Expression) -> bool:
     """`to_hex(reverse(md5(x)))`: REVERSE of BYTES is refused."""
     nodes = [
         node
-        for node in tree.find_all(exp.LowerHex, exp.Hex)
+        for node in _innermost_first(tree, exp.LowerHex, exp.Hex)
         if isinstance(node.this, exp.Reverse) and isinstance(node.this.this, exp.MD5Digest)
     ]
     for node in nodes:
@@ -177,7 +184,7 @@ def _reversed_digests(tree: exp.Expression) -> bool:
 
 def _composed_letters(tree: exp.Expression) -> bool:
     """NORMALIZE is unknown. Of NFD the platform keeps the letters alone, so accents may go at once."""
-    nodes = list(tree.find_all(exp.Normalize))
+    nodes = _innermost_first(tree, exp.Normalize)
     for node in nodes:
         form = node.args.get("form")
         is_nfd = form is not None and form.name.upper() == "NFD"
