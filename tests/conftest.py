@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings as hypothesis_settings
 
 from c360_platform.googlesql.compiled import AS_OF
 from c360_platform.sandbox.server import Sandbox, running_sandbox
@@ -54,6 +55,11 @@ LONGEST_FIRST = (
     "warehouse/test_raw_shapes.py",
     "warehouse/googlesql/test_macros.py",
 )
+
+# What is tested is the change, not today's luck; `--hypothesis-profile=search` looks for new examples.
+hypothesis_settings.register_profile("suite", derandomize=True)
+hypothesis_settings.register_profile("search", derandomize=False)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,19 +42,23 @@
 {#- Wall-clock timestamp (no zone) from ISO 8601 text without zone; null when it does not fit. Seconds may be
     missing, digits after the sixth decimal are dropped. -#}
 {% macro iso_wall_clock(text) %}{{ return(adapter.dispatch('iso_wall_clock')(text)) }}{% endmacro %}
-{% macro default__iso_wall_clock(text) -%}
-    {#- 'infinity' and 'epoch' are timestamps to DuckDB -#}
-    try_cast(case when {{ text }} >= '0' and {{ text }} < ':' then {{ text }} end as timestamp)
-{%- endmacro %}
+{% macro default__iso_wall_clock(text) %}try_cast({{ default__iso_text(text) }} as timestamp){% endmacro %}
 {% macro bigquery__iso_wall_clock(text) %}safe_cast({{ bigquery__iso_text(text) }} as datetime){% endmacro %}
 
 {#- Instant of ISO 8601 text, in UTC where it names no zone; null when it does not fit. Otherwise as
     iso_wall_clock(). -#}
 {% macro iso_instant(text) %}{{ return(adapter.dispatch('iso_instant')(text)) }}{% endmacro %}
-{% macro default__iso_instant(text) -%}
-    try_cast(case when {{ text }} >= '0' and {{ text }} < ':' then {{ text }} end as timestamptz)
-{%- endmacro %}
+{% macro default__iso_instant(text) %}try_cast({{ default__iso_text(text) }} as timestamptz){% endmacro %}
 {% macro bigquery__iso_instant(text) %}safe_cast({{ bigquery__iso_text(text) }} as timestamp){% endmacro %}
+
+{#- ISO 8601 text; null for what is a timestamp to DuckDB alone: 'infinity', 'epoch', and 24:00. -#}
+{% macro default__iso_text(text) -%}
+    case
+        when {{ text }} >= '0' and {{ text }} < ':'
+            and strpos({{ text }}, 'T24:') = 0 and strpos({{ text }}, ' 24:') = 0
+            then {{ text }}
+    end
+{%- endmacro %}
 
 {#- ISO 8601 text as BigQuery wants it: with seconds, and with six decimals at most. -#}
 {% macro bigquery__iso_text(text) -%}

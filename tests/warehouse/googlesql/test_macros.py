@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ INPUTS = {
     "iso_instant": st.builds(str.__add__, TIMES, ZONES),
     "x_trim": TEXTS,
     "x_split_part": TEXTS,
-    "x_words": TEXTS.filter(lambda text: "\0" not in text),
+    # What only the latest Unicode calls a letter is none to the older engine.
+    "x_words": TEXTS.filter(lambda text: "\0" not in text and "Cn" not in map(unicodedata.category, text)),
     "x_md5": TEXTS.filter(lambda text: "\0" not in text),
     "x_regex_has": TEXTS,
     "x_json": st.recursive(
