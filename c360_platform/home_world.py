@@ -16,7 +16,6 @@ from c360_platform.settings import SettingsError
 
 if TYPE_CHECKING:
     from c360_platform.settings import Settings
-    from c360_platform.warehouse import Warehouse
 
 
 def make_world(
@@ -36,9 +35,11 @@ def make_world(
         progress=say,
     )
     if settings.engine == "bigquery":
+        from c360_platform.resources import WarehouseAccess
         from c360_platform.sandbox.world import transfer_world
 
-        transfer_world(settings.warehouse_path, _warehouse(settings), replace=replace, progress=say)
+        warehouse = WarehouseAccess(settings).open()
+        transfer_world(settings.warehouse_path, warehouse, replace=replace, progress=say)
     say(f"world of {customers:,} people made, {sum(summary.rows.values()):,} rows")
 
 
@@ -70,9 +71,10 @@ def day_of_world(settings: Settings) -> date | None:
 def _is_transferred(settings: Settings) -> bool:
     if settings.engine == "duckdb":
         return True
+    from c360_platform.resources import WarehouseAccess
     from c360_platform.sandbox.world import is_transferred
 
-    return is_transferred(settings.warehouse_path, _warehouse(settings))
+    return is_transferred(settings.warehouse_path, WarehouseAccess(settings).open())
 
 
 def _world_parameters(settings: Settings) -> dict[str, Any] | None:
@@ -85,9 +87,3 @@ def _world_parameters(settings: Settings) -> dict[str, Any] | None:
             f"{settings.home / 'world.json'} is not JSON: delete it and make the world anew"
         ) from None
     return parameters
-
-
-def _warehouse(settings: Settings) -> Warehouse:
-    from c360_platform.resources import WarehouseAccess
-
-    return WarehouseAccess(settings).open()
