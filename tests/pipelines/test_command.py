@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +15,8 @@ def test_the_days_of_a_window_are_both_read(
     klaviyo: KlaviyoAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SOURCES__KLAVIYO__API_KEY", KEY)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+    klaviyo.sandbox.clock.freeze()
+    midnight = klaviyo.sandbox.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
     since = klaviyo.sandbox.clock.now() - midnight
     klaviyo.metric("M1", "Placed Order")
     # the last second before, the first and the last of two days, the first after

@@ -95,7 +95,8 @@
     regexp_replace(strip_accents({{ text }}), '[^\p{L}]+', '', 'g')
 {%- endmacro %}
 {% macro bigquery__x_letters(text) -%}
-    regexp_replace(normalize({{ text }}, nfd), r'[^\p{L}]+', '')
+    {#- NFD takes Korean syllables apart, DuckDB's strip_accents() does not -#}
+    normalize(regexp_replace(normalize({{ text }}, nfd), r'[^\p{L}]+', ''), nfc)
 {%- endmacro %}
 
 {#- The words of a text without their accents: letters and digits, one blank for whatever stands between them. -#}
@@ -104,7 +105,7 @@
     trim(regexp_replace(regexp_replace(strip_accents({{ text }}), '\p{M}+', '', 'g'), '[^\p{L}0-9]+', ' ', 'g'))
 {%- endmacro %}
 {% macro bigquery__x_words(text) -%}
-    {#- NFD takes Korean syllables apart, DuckDB's strip_accents() does not -#}
+    {#- put together again as in x_letters -#}
     normalize(
         trim(regexp_replace(regexp_replace(normalize({{ text }}, nfd), r'\p{M}+', ''), r'[^\p{L}0-9]+', ' ')), nfc
     )

@@ -225,6 +225,7 @@ def test_a_429_is_the_apis_own_in_every_spelling_of_retry_after(
 
 def test_retry_after_as_a_date_is_the_sandboxes_time(sandbox: Sandbox, http: Http, fault: SetFault) -> None:
     sandbox.clock.advance(86400)
+    sandbox.clock.freeze()
     try:
         fault("throttle", retry_after=30, as_date=True)
         refused = http.request("GET", PAGE)

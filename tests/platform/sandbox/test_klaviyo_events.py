@@ -121,6 +121,7 @@ def test_windows_of_events_join_without_gap_or_overlap(sandbox: Sandbox, http: H
 
 def test_events_are_readable_after_their_lag_and_old_ones_later(sandbox: Sandbox, http: Http) -> None:
     steer(http, "lags", events=10, back_dated_events=120)
+    sandbox.clock.freeze()
     now, email, metric = sandbox.clock.now(), "lagging@shop.example", "Lagging"
     ages = {"late": 7200, "fresh": 0, "future": -86_400}
     for unique_id, age in ages.items():
@@ -147,6 +148,7 @@ def test_events_are_readable_after_their_lag_and_old_ones_later(sandbox: Sandbox
     assert readable() == {*ages, "backfill"}
     assert http.json("GET", f"/api/events/{hidden}")["data"]["id"] == hidden
     steer(http, "lags", events=0, back_dated_events=0)
+    sandbox.clock.resume()
 
 
 def test_an_attribution_comes_along_with_its_event(http: Http) -> None:

@@ -19,6 +19,7 @@ from tests.platform.sandbox.zendesk_account import HOUR, TICKETS, Account, ids, 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     with running_sandbox(tmp_path / "sandbox.sqlite", limits=False) as sandbox:
+        sandbox.clock.freeze()
         yield Account(sandbox)
 
 

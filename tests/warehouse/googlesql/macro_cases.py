@@ -674,6 +674,7 @@ _CASES: tuple[Case, ...] = (
             ("zoe\u0301", "zoe"),
             ("\u03c3\u03bf\u03c6\u03af\u03b1 2.", "\u03c3\u03bf\u03c6\u03b9\u03b1"),
             ("i\u0307\u0142", "i\u0142"),
+            ("\uae40\ubbfc\uc900 2", "\uae40\ubbfc\uc900"),
             ("\U0001f600 *", ""),
             ("", ""),
             (None, None),
@@ -692,6 +693,7 @@ _CASES: tuple[Case, ...] = (
         [
             (" Str. d\u00e9s Zo\u00eb-W. 5/a ", "Str des Zoe W 5 a"),
             ("i\u0307\u0142 \U0001f600 *", "i\u0142"),
+            ("\uc11c\uc6b8\ub85c 2", "\uc11c\uc6b8\ub85c 2"),
             ("\u03c3\u03bf\u03c6\u03af\u03b1 \u0662 2", "\u03c3\u03bf\u03c6\u03b9\u03b1 2"),
             ("\U0001f600", ""),
             ("", ""),
