@@ -16,7 +16,9 @@ def test_the_days_of_a_window_are_both_read(
 ) -> None:
     monkeypatch.setenv("SOURCES__KLAVIYO__API_KEY", KEY)
     klaviyo.sandbox.clock.freeze()
-    midnight = klaviyo.sandbox.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+    midnight = klaviyo.sandbox.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=30
+    )
     since = klaviyo.sandbox.clock.now() - midnight
     klaviyo.metric("M1", "Placed Order")
     # the last second before, the first and the last of two days, the first after
