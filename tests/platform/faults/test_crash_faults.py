@@ -241,7 +241,7 @@ def test_case_27_a_locked_warehouse_is_waited_for_and_then_named_with_its_holder
         started = time.monotonic()
         with pytest.raises(WarehouseLocked, match=rf"is locked by process {holder.pid} .*start again"):
             shop.run(PROFILES)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         assert shop.calls() == {}
 
         shop.warehouse = DuckDBWarehouse(shop.warehouse.path, lock_wait_seconds=60)

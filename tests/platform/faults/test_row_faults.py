@@ -109,7 +109,7 @@ def test_case_10_a_job_that_stays_queued_is_pending_and_asked_for_before_anythin
 
     first = impatient(shop).run(PROFILES)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert (first.sent, first.confirmed, first.pending) == (3, 0, 3)
     assert confirmed_keys(shop) == set()
     assert shop.calls()[SEND_IMPORT] == 1

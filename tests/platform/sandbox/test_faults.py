@@ -89,7 +89,7 @@ def test_the_sandbox_stops_although_a_connection_is_held(tmp_path: Path) -> None
         while sandbox.traffic.faults():
             time.sleep(0.01)
         started = time.monotonic()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 10
     assert waiting.recv(1) == b""
     waiting.close()
 
